@@ -1,0 +1,35 @@
+"""Configuration files: read with line numbers, checked by frozen models."""
+
+from codesign.config.models import (
+    BuildConfig,
+    DataConfig,
+    InputsConfig,
+    LayerConfig,
+    RegistersConfig,
+    RtlConfig,
+    Section,
+    SimulateConfig,
+    SparsityConfig,
+    SynthConfig,
+    TopologyConfig,
+    TrainConfig,
+)
+from codesign.config.yamlfile import dump_yaml, parse_model, read_yaml
+
+__all__ = [
+    "BuildConfig",
+    "DataConfig",
+    "InputsConfig",
+    "LayerConfig",
+    "RegistersConfig",
+    "RtlConfig",
+    "Section",
+    "SimulateConfig",
+    "SparsityConfig",
+    "SynthConfig",
+    "TopologyConfig",
+    "TrainConfig",
+    "dump_yaml",
+    "parse_model",
+    "read_yaml",
+]

@@ -1,0 +1,221 @@
+"""What a build configuration may say: one frozen pydantic model a section, no unknown keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from codesign.ir.topology import DEFAULT_MAX_ADDRESS_BITS, PRESETS, Layer, Topology, check_topology, preset
+
+__all__ = [
+    "BuildConfig",
+    "DataConfig",
+    "InputsConfig",
+    "LayerConfig",
+    "RegistersConfig",
+    "RtlConfig",
+    "Section",
+    "SimulateConfig",
+    "SparsityConfig",
+    "SynthConfig",
+    "TopologyConfig",
+    "TrainConfig",
+]
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, no unknown keys, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataConfig(Section):
+    """Which data, and how it is split. Test rows are never used for any choice."""
+
+    source: str = "digits"
+    """A known data set (digits, mnist, unsw_nb15, jsc_openml, jsc_cernbox, jets_sim, amplifier) or `file`."""
+    path: Path | None = None
+    """The file of `source: file`, or a file to use in place of the looked-up one."""
+    target: str | list[str] | None = None
+    """Column (csv, parquet) or array (npz) of the label or the regression targets."""
+    features: list[str] | None = None
+    """Columns to use; all but the target where absent."""
+    task: Literal["classification", "regression"] = "classification"
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Share of the training rows kept for every choice (best checkpoint, early stop, lossy passes)."""
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share kept for the final figures, where the set has no test split of its own."""
+    split_seed: int = 0
+    limit: Annotated[int, Field(gt=0)] | None = None
+    """Use at most so many training rows (and the same share of the others)."""
+    standardize: bool = True
+    """Shift and scale real features by mean and standard deviation of the training rows."""
+    options: dict[str, Any] = {}
+    """Further keys of the chosen source; checked by its loader."""
+
+
+class InputsConfig(Section):
+    """How real features become codes at the hardware's edge."""
+
+    thresholds: Literal["learned", "uniform", "quantile"] | list[float] = "learned"
+    """`learned`: LogicNets' batch norm and hard-tanh quantizer with a learned scale; `uniform`, `quantile`: from the
+    training rows; a list: these values for every feature."""
+    word_bits: Annotated[int, Field(ge=1, le=30)] | None = None
+    """Width of fixed-point input words; None leaves the encoder outside the hardware."""
+    fraction_bits: int | None = None
+    """Fraction bits of the words; None chooses the finest grid that holds the training rows' range."""
+    signed: bool | None = None
+
+
+class LayerConfig(Section):
+    """One layer of table neurons; see `codesign.ir.Layer`."""
+
+    name: str | None = None
+    width: int
+    fan_in: int
+    bits: int
+    neuron: str = "linear"
+    terms: int = 1
+    term_bits: int | None = None
+
+
+class TopologyConfig(Section):
+    """The network's shape: a preset, or layers."""
+
+    preset: str | None = None
+    input_bits: int = 2
+    coding: Literal["binary", "thermometer"] = "binary"
+    layers: list[LayerConfig] = []
+    decide: Literal["argmax", "threshold", "none"] | None = None
+    """None: argmax for classes, threshold for one output of two classes, none for regression."""
+    max_address_bits: Annotated[int, Field(ge=1, le=24)] = DEFAULT_MAX_ADDRESS_BITS
+
+    @model_validator(mode="after")
+    def _one_of(self) -> TopologyConfig:
+        if (self.preset is None) == (not self.layers):
+            raise ValueError("give either a preset or layers")
+        if self.preset is not None and self.preset not in PRESETS:
+            preset(self.preset)
+        return self
+
+    def topology(self, name: str, *, inputs: int, outputs: int, task: str) -> Topology:
+        """Resolve to a checked Topology for data with `inputs` features and `outputs` answers.
+
+        A preset's last layer takes the data's number of answers, and its input the data's features.
+        """
+        decide = self.decide or ("none" if task == "regression" else "argmax" if outputs > 1 else "threshold")
+        if self.preset is not None:
+            base = preset(self.preset)
+            layers = (*base.layers[:-1], _resize(base.layers[-1], outputs))
+            input_bits, coding = base.input_bits, base.coding
+        else:
+            layers = tuple(
+                Layer(c.name or f"l{i}", c.width, c.fan_in, c.bits, c.neuron, c.terms, c.term_bits)
+                for i, c in enumerate(self.layers)
+            )
+            if layers[-1].width != outputs:
+                raise ValueError(
+                    f"the last layer must have width {outputs}, one neuron an answer, not {layers[-1].width}"
+                )
+            input_bits, coding = self.input_bits, self.coding
+        return check_topology(Topology(name, inputs, input_bits, layers, coding, decide, self.max_address_bits))
+
+
+def _resize(layer: Layer, width: int) -> Layer:
+    return Layer(layer.name, width, layer.fan_in, layer.bits, layer.neuron, layer.terms, layer.term_bits)
+
+
+class SparsityConfig(Section):
+    """Which sources a neuron keeps. Fan-in is exact for every neuron at every step."""
+
+    method: str = "random"
+    """random, magnitude, regrow, or `module:Class` of the user's own."""
+    options: dict[str, Any] = {}
+
+
+class TrainConfig(Section):
+    """The training run."""
+
+    epochs: Annotated[int, Field(gt=0)] = 50
+    batch_size: Annotated[int, Field(gt=0)] = 256
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["cosine", "constant"] = "cosine"
+    patience: Annotated[int, Field(gt=0)] | None = None
+    """Stop after so many epochs without a better validation figure."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    sparsity: SparsityConfig = SparsityConfig()
+    quantizer: str = "brevitas"
+    """Activation quantizer: `brevitas`, or `module:Class` of the user's own."""
+    neuron_options: dict[str, Any] = {}
+    """Options of the neuron functions, e.g. {degree: 2} or {hidden: 8}."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    tensorboard: bool = True
+    threads: Annotated[int, Field(gt=0)] | None = None
+
+
+class RegistersConfig(Section):
+    """Where pipeline registers go: after every k-th stage, or by logic depth against a target."""
+
+    every: Annotated[int, Field(gt=0)] | None = None
+    depth: Annotated[int, Field(gt=0)] | None = None
+    """Largest number of LUT levels between registers."""
+
+    @model_validator(mode="after")
+    def _one_of(self) -> RegistersConfig:
+        if self.every is not None and self.depth is not None:
+            raise ValueError("give either `every` or `depth`")
+        return self
+
+
+class RtlConfig(Section):
+    """The form of the emitted Verilog."""
+
+    form: Literal["mapped", "table", "case"] = "mapped"
+    """`mapped`: each neuron minimised by ABC to 6-input (or 4-input) nodes; `table`: one constant a neuron;
+    `case`: LogicNets' form, for comparison."""
+    lut_inputs: Literal[4, 6] = 6
+    registers: RegistersConfig = RegistersConfig(every=1)
+    encoder: Literal["auto", "hardware", "outside"] = "auto"
+    """`auto`: in hardware where the inputs have fixed-point words."""
+    interface: Literal["bare", "ready_valid", "axi_stream"] = "bare"
+    stream_bits: Literal[8, 16, 32, 64, 128, 256, 512] = 32
+    """Width of both AXI4-Streams."""
+    workers: Annotated[int, Field(gt=0)] | None = None
+
+
+class SimulateConfig(Section):
+    """The simulation of the emitted Verilog."""
+
+    vectors: Annotated[int, Field(gt=0)] | None = None
+    """Test rows to stream; None for all."""
+    cocotb: bool = True
+    timeout_s: Annotated[float, Field(gt=0)] = 1800
+
+
+class SynthConfig(Section):
+    """Open synthesis (and Vivado where it is found)."""
+
+    devices: list[str] = ["xcvu9p", "ecp5-25f"]
+    place_and_route: bool = True
+    vivado: Literal["auto", "never"] = "auto"
+    timeout_s: Annotated[float, Field(gt=0)] = 3600
+    memory_gb: Annotated[float, Field(gt=0)] = 16
+
+
+class BuildConfig(Section):
+    """One `cods build` file."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+    seed: int = 0
+    data: DataConfig = DataConfig()
+    inputs: InputsConfig = InputsConfig()
+    topology: TopologyConfig
+    train: TrainConfig = TrainConfig()
+    passes: list[str] | None = None
+    """Passes in order; None for the default list."""
+    rtl: RtlConfig = RtlConfig()
+    simulate: SimulateConfig = SimulateConfig()
+    synth: SynthConfig = SynthConfig()

@@ -1,0 +1,134 @@
+"""Reads YAML with line numbers, so that every complaint names file and line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from codesign.errors import ConfigError, did_you_mean
+
+__all__ = ["dump_yaml", "parse_model", "read_yaml"]
+
+Model = TypeVar("Model", bound=BaseModel)
+Location = tuple[str | int, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads 1e-3 as a number and only true/false as booleans (YAML 1.2)."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in rules if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_FLOAT = r"[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(f"^(?:{_FLOAT})$"), list("-+0123456789."))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
+def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
+    """Read a YAML file; return its value and the line (from 1) of every key and item.
+
+    Missing, unreadable or malformed files and duplicate keys are a ConfigError with file and line.
+    """
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"cannot read {path}: {problem}") from None
+    lines: dict[Location, int] = {(): 1}
+    try:
+        loader = _Loader(source)
+        try:
+            node = loader.get_single_node()
+            if node is not None:
+                _walk(node, (), lines, path)
+            value = None if node is None else loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"{where}: malformed YAML: {problem.problem or problem.context}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as problem:
+        raise ConfigError(f"{path}: malformed YAML: {problem}") from None
+    return value, lines
+
+
+def _walk(node: yaml.Node, where: Location, lines: dict[Location, int], path: Path) -> None:
+    lines.setdefault(where, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+            if name in seen:
+                raise ConfigError(f"{path}:{key.start_mark.line + 1}: the key {name!r} stands twice")
+            seen.add(name)
+            lines[(*where, name)] = key.start_mark.line + 1
+            _walk(value, (*where, name), lines, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _walk(value, (*where, index), lines, path)
+
+
+def parse_model(model: type[Model], path: Path) -> Model:
+    """Read `path` as one configuration model; every problem found is listed, with file and line."""
+    value, lines = read_yaml(path)
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}:1: must be a mapping of keys to values, not {type(value).__name__}")
+    try:
+        return model.model_validate(value)
+    except ValidationError as problem:
+        raise ConfigError("\n".join(_explain(model, error, lines, path) for error in problem.errors())) from None
+
+
+def _explain(model: type[BaseModel], error: Any, lines: dict[Location, int], path: Path) -> str:
+    location: Location = tuple(error["loc"])
+    at = location
+    while at and at not in lines:  # pydantic adds names of union members, which are not in the file
+        at = at[:-1]
+    dotted = ".".join(str(part) for part in at or location) or "(top)"
+    where = f"{path}:{lines.get(at, 1)}: {dotted}"
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(model, location[:-1])
+        hint = did_you_mean(str(location[-1]), known) or (f" Known: {', '.join(sorted(known))}." if known else "")
+        return f"{where}: unknown key {location[-1]!r}.{hint}"
+    if error["type"] == "missing":
+        return f"{where}: the key {location[-1]!r} is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    return (
+        f"{where}: {message}, not {error['input']!r}" if not isinstance(error["input"], dict) else f"{where}: {message}"
+    )
+
+
+def _known_keys(model: type[BaseModel], location: Location) -> list[str]:
+    current: Any = model
+    for part in location:
+        if isinstance(part, int) or not (isinstance(current, type) and issubclass(current, BaseModel)):
+            continue
+        field = current.model_fields.get(str(part))
+        if field is not None:
+            current = _inner_model(field.annotation) or current
+    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+
+
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _inner_model(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def dump_yaml(value: Any) -> str:
+    """Write plain data as YAML, keys in the order given."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
