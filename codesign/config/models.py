@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from codesign.errors import ConfigError
 from codesign.ir.topology import DEFAULT_MAX_ADDRESS_BITS, PRESETS, Layer, Topology, check_topology, preset
 
 __all__ = [
@@ -50,8 +52,6 @@ class DataConfig(Section):
     split_seed: int = 0
     limit: Annotated[int, Field(gt=0)] | None = None
     """Use at most so many training rows (and the same share of the others)."""
-    standardize: bool = True
-    """Shift and scale real features by mean and standard deviation of the training rows."""
     options: dict[str, Any] = {}
     """Further keys of the chosen source; checked by its loader."""
 
@@ -59,6 +59,9 @@ class DataConfig(Section):
 class InputsConfig(Section):
     """How real features become codes at the hardware's edge."""
 
+    standardize: bool = True
+    """Shift and scale by mean and standard deviation of the training rows before quantizing (part of the network:
+    thresholds come out in the data's own units)."""
     thresholds: Literal["learned", "uniform", "quantile"] | list[float] = "learned"
     """`learned`: LogicNets' batch norm and hard-tanh quantizer with a learned scale; `uniform`, `quantile`: from the
     training rows; a list: these values for every feature."""
@@ -100,31 +103,30 @@ class TopologyConfig(Section):
             preset(self.preset)
         return self
 
-    def topology(self, name: str, *, inputs: int, outputs: int, task: str) -> Topology:
-        """Resolve to a checked Topology for data with `inputs` features and `outputs` answers.
+    def topology(self, name: str, *, inputs: int, answers: int, task: str) -> Topology:
+        """Resolve to a checked Topology for data with `inputs` features and `answers` classes or targets.
 
-        A preset's last layer takes the data's number of answers, and its input the data's features.
+        Two classes may share one output neuron, read by a threshold. A preset takes the data's inputs and answers.
         """
-        decide = self.decide or ("none" if task == "regression" else "argmax" if outputs > 1 else "threshold")
         if self.preset is not None:
             base = preset(self.preset)
-            layers = (*base.layers[:-1], _resize(base.layers[-1], outputs))
+            width = 1 if task == "classification" and answers == 2 and base.layers[-1].width == 1 else answers
+            layers = (*base.layers[:-1], replace(base.layers[-1], width=width))
             input_bits, coding = base.input_bits, base.coding
         else:
             layers = tuple(
                 Layer(c.name or f"l{i}", c.width, c.fan_in, c.bits, c.neuron, c.terms, c.term_bits)
                 for i, c in enumerate(self.layers)
             )
-            if layers[-1].width != outputs:
-                raise ValueError(
-                    f"the last layer must have width {outputs}, one neuron an answer, not {layers[-1].width}"
+            width = layers[-1].width
+            if width != answers and not (task == "classification" and answers == 2 and width == 1):
+                raise ConfigError(
+                    f"topology.layers: the last layer ({layers[-1].name!r}) must have width {answers}, one neuron an answer "
+                    f"of the data, not {width}"
                 )
             input_bits, coding = self.input_bits, self.coding
+        decide = self.decide or ("none" if task == "regression" else "argmax" if width > 1 else "threshold")
         return check_topology(Topology(name, inputs, input_bits, layers, coding, decide, self.max_address_bits))
-
-
-def _resize(layer: Layer, width: int) -> Layer:
-    return Layer(layer.name, width, layer.fan_in, layer.bits, layer.neuron, layer.terms, layer.term_bits)
 
 
 class SparsityConfig(Section):

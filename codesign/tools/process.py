@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shlex
@@ -82,11 +83,9 @@ def run(
             raise ToolNotFound(f"program {words[0]!r} may not be executed; run `cods doctor`") from None
         try:
             if stdin is not None and child.stdin is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     child.stdin.write(stdin)
                     child.stdin.close()
-                except BrokenPipeError:
-                    pass
             status = _wait(child, started + timeout_s, path)
         finally:
             _kill_group(child)
@@ -120,10 +119,8 @@ def _wait(child: subprocess.Popen[bytes], deadline: float, log: Path) -> tuple[i
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     if child.returncode is None:
         child.wait()
 
