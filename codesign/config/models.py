@@ -121,8 +121,8 @@ class TopologyConfig(Section):
             width = layers[-1].width
             if width != answers and not (task == "classification" and answers == 2 and width == 1):
                 raise ConfigError(
-                    f"topology.layers: the last layer ({layers[-1].name!r}) must have width {answers}, one neuron an answer "
-                    f"of the data, not {width}"
+                    f"topology.layers: the last layer ({layers[-1].name!r}) must have width {answers}, "
+                    f"one neuron an answer of the data, not {width}"
                 )
             input_bits, coding = self.input_bits, self.coding
         decide = self.decide or ("none" if task == "regression" else "argmax" if width > 1 else "threshold")

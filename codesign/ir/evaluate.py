@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,9 +25,9 @@ def encode(stage: Encode, features: ArrayLike) -> Codes:
     if x.ndim != 2 or x.shape[1] != len(stage.features):
         raise DataError(f"stage {stage.name!r} takes (samples, {len(stage.features)}) features, not {x.shape}")
     if np.isnan(x).any():
-        row, column = np.argwhere(np.isnan(x))[0]
+        row, column = (int(i) for i in np.argwhere(np.isnan(x))[0])
         raise DataError(f"feature {stage.features[column].name!r} is NaN in row {row}; mend or drop such rows")
-    columns: list[NDArray] = []
+    columns: list[NDArray[Any]] = []
     for i, feature in enumerate(stage.features):
         if feature.word is None:
             levels = np.searchsorted(np.asarray(feature.thresholds), x[:, i], side="right")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from codesign.ir.formats import Codes, Fixed, Format
 __all__ = ["Decide", "Encode", "Feature", "LutNetwork", "Neuron", "Stage", "Sum", "Sums", "Tables", "address_bits"]
 
 
-def _frozen(array: NDArray, dtype: type) -> NDArray:
+def _frozen(array: NDArray[Any], dtype: type) -> NDArray[Any]:
     """Return a read-only array of `dtype`, copied only where needed."""
     out = np.ascontiguousarray(array, dtype=dtype)
     if out is array or out.base is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codesign.errors import CodesignError, DataError
 from codesign.ir.check import check
@@ -34,7 +35,7 @@ def save(network: LutNetwork, path: Path) -> None:
     small = tables.astype(np.min_scalar_type(int(tables.max(initial=0))))
     arrays = {"header": np.frombuffer(head, np.uint8), "tables": small, "care": care}
     with path.open("wb") as out:
-        np.savez_compressed(out, **arrays, digest=np.frombuffer(_digest(arrays), np.uint8))
+        np.savez_compressed(out, allow_pickle=False, **arrays, digest=np.frombuffer(_digest(arrays), np.uint8))
 
 
 def load(path: Path) -> LutNetwork:
@@ -60,7 +61,7 @@ def load(path: Path) -> LutNetwork:
         raise DataError(f"{path}: {problem}") from None
 
 
-def _digest(arrays: dict[str, np.ndarray]) -> bytes:
+def _digest(arrays: dict[str, NDArray[Any]]) -> bytes:
     state = hashlib.sha256()
     for key in sorted(arrays):
         state.update(f"{key} {arrays[key].dtype} {arrays[key].shape};".encode())
@@ -79,7 +80,7 @@ def _stage_header(stage: Stage) -> dict[str, Any]:
     return {"stage": kind, "name": stage.name, "neurons": neurons}
 
 
-def _network(header: dict[str, Any], tables: np.ndarray, care: np.ndarray) -> LutNetwork:
+def _network(header: dict[str, Any], tables: NDArray[Any], care: NDArray[Any]) -> LutNetwork:
     rows = sum(n["rows"] for s in header["stages"] if s["stage"] == "Tables" for n in s["neurons"] if n["care"])
     cares = np.unpackbits(care, count=rows).astype(bool)
     at = care_at = 0

@@ -93,8 +93,9 @@ def check_topology(topology: Topology) -> Topology:
         bits = topology.address_bits(index)
         if bits > topology.max_address_bits:
             raise TableTooLarge(
-                f"layer {layer.name!r}: fan-in {topology.fan_in(index)} x {topology.signal_bits(index)} bits = {bits} address "
-                f"bits, a table of {1 << bits} rows x {layer.bits} bits a neuron; the cap is {topology.max_address_bits} bits. "
+                f"layer {layer.name!r}: fan-in {topology.fan_in(index)} x {topology.signal_bits(index)} bits = {bits} "
+                f"address bits, a table of {1 << bits} rows x {layer.bits} bits a neuron; "
+                f"the cap is {topology.max_address_bits} bits. "
                 "Lower fan_in or bits, or raise max_address_bits."
             )
     return topology
