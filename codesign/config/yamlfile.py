@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -27,10 +27,9 @@ _Loader.yaml_implicit_resolvers = {
 }
 _NUMBER = r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _FLOAT = rf"{_NUMBER}|[-+]?[0-9]+[eE][-+]?[0-9]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(f"^(?:{_FLOAT})$"), list("-+0123456789."))
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
+_resolve: Any = getattr(_Loader, "add_implicit_resolver")  # noqa: B009 - PyYAML ships no types for it
+_resolve("tag:yaml.org,2002:float", re.compile(f"^(?:{_FLOAT})$"), list("-+0123456789."))
+_resolve("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 
 def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
@@ -44,7 +43,7 @@ def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
         raise ConfigError(f"cannot read {path}: {problem}") from None
     lines: dict[Location, int] = {(): 1}
     try:
-        loader = _Loader(source)
+        loader: Any = _Loader(source)
         try:
             node = loader.get_single_node()
             if node is not None:
@@ -123,7 +122,7 @@ def _known_keys(model: type[BaseModel], location: Location) -> list[str]:
 def _inner_model(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    for inner in getattr(annotation, "__args__", ()):
+    for inner in cast(tuple[Any, ...], getattr(annotation, "__args__", ())):
         found = _inner_model(inner)
         if found is not None:
             return found

@@ -1,0 +1,156 @@
+"""A run folder: the record of one build, one numbered folder a stage, each whole or absent."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codesign.errors import CodesignError, RunError
+
+__all__ = ["RunFolder", "digest_json", "write_json"]
+
+_LOCK = ".lock"
+_STAMP = "stage.json"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain data (numpy scalars and arrays allowed) as JSON, whole or not at all."""
+    text = json.dumps(value, indent=2, sort_keys=False, default=_plain, allow_nan=False) + "\n"
+    write_text(path, text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file under a temporary name, then rename it."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(path)
+    except OSError as problem:
+        part.unlink(missing_ok=True)
+        raise disk_error(problem, path) from None
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a run; a missing or damaged one is a RunError that names it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing; run the stage that writes it, or `cods resume` the run") from None
+    except (OSError, ValueError) as problem:
+        raise RunError(f"{path} cannot be read ({problem}); delete its stage folder and run `cods resume`") from None
+
+
+def disk_error(problem: OSError, path: Path) -> CodesignError:
+    """Turn a failed write into an error that says what to do; finished stages are never touched."""
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunError(
+            f"the disk is full while writing {path}; finished stages are kept: free space and run `cods resume`"
+        )
+    return RunError(f"cannot write {path}: {problem.strerror or problem}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+
+
+def digest_json(value: Any) -> str:
+    """SHA-256 of plain data in canonical JSON, 64 hex digits."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run. Use `locked()` around everything that writes."""
+
+    path: Path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for writing; a second process is refused with a RunError."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = (self.path / _LOCK).open("a+")
+        except OSError as problem:
+            raise disk_error(problem, self.path) from None
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(
+                    f"{self.path} is in use by another process; wait for it or choose another --run"
+                ) from None
+            yield
+
+    def folder(self, stage: str) -> Path:
+        """The folder of a finished stage, such as `3_extract`."""
+        return self.path / stage
+
+    def stamp(self, stage: str) -> dict[str, Any] | None:
+        """What is recorded of a finished stage (key, seconds), or None where it is absent."""
+        path = self.folder(stage) / _STAMP
+        return read_json(path) if path.is_file() else None
+
+    def done(self, stage: str, key: str) -> bool:
+        """True when the stage is there and was made from the same inputs."""
+        stamp = self.stamp(stage)
+        return stamp is not None and stamp["key"] == key
+
+    def need(self, stage: str) -> Path:
+        """The folder of a stage that must be finished, else a RunError."""
+        if self.stamp(stage) is None:
+            raise RunError(f"{self.path} has no finished stage {stage}; run `cods resume {self.path}`")
+        return self.folder(stage)
+
+    def compute(self, stage: str, key: str, work: Callable[[Path], None], *, keep_partial: bool = False) -> bool:
+        """Run `work(folder)` unless the stage is already there for this key; return True if it ran.
+
+        The work is done in `.STAGE.partial`, renamed when whole. With `keep_partial` a partial folder of the
+        same key is handed to `work` again, which then goes on where it was killed.
+        """
+        if self.done(stage, key):
+            return False
+        partial = self.path / f".{stage}.partial"
+        mark = partial / ".key"
+        try:
+            if partial.exists() and not (keep_partial and mark.is_file() and mark.read_text() == key):
+                shutil.rmtree(partial)
+            partial.mkdir(parents=True, exist_ok=True)
+            mark.write_text(key)
+            started = time.monotonic()
+            work(partial)
+            mark.unlink()
+            write_json(partial / _STAMP, {"stage": stage, "key": key, "seconds": round(time.monotonic() - started, 3)})
+            target = self.folder(stage)
+            if target.exists():
+                old = self.path / f".{stage}.old"
+                shutil.rmtree(old, ignore_errors=True)
+                target.rename(old)
+                partial.rename(target)
+                shutil.rmtree(old)
+            else:
+                partial.rename(target)
+        except OSError as problem:
+            raise disk_error(problem, partial) from problem
+        return True
