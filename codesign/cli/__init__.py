@@ -1,1 +1,5 @@
-"""The command line `cods`."""
+"""The command line `cods`: one file a command group."""
+
+from codesign.cli.app import main
+
+__all__ = ["main"]

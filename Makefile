@@ -1,0 +1,40 @@
+# codesign: the commands that people use here. `make` alone lists them.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow lint bench clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("codesign needs Python 3.11 or newer, not " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt 'torch==2.13.0'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+install: $(VENV)/.installed ## make .venv with the pinned dependencies
+
+demo: install ## the main job on the embedded digits: data to proven Verilog and a report
+	$(BIN)/cods build examples/digits.yaml
+
+test: install ## the tests (without the slow ones)
+	$(BIN)/python -m pytest -m 'not slow and not gpu'
+
+test-slow: install ## the slow tests too
+	$(BIN)/python -m pytest -m 'not gpu'
+
+lint: install ## ruff, pyright, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: install ## speeds and sizes for jsc-s, jsc-l and nid-l
+	$(BIN)/python -m benchmarks.run
+
+clean: ## remove the environment and build products
+	rm -rf $(VENV) build dist *.egg-info

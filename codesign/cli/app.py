@@ -1,0 +1,69 @@
+"""The typer application, and what becomes of errors: one clear line, exit code not 0, no traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from codesign import __version__
+from codesign.cli import build, doctor, show
+from codesign.errors import CodesignError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="cods",
+    help="From a data set to proven Verilog: train, extract, optimize, emit, simulate, synthesize, report.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (build, show, doctor):
+    group.register(app)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"codesign {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Options of every command."""
+    if debug:
+        os.environ["CODESIGN_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command line; the process ends with 0, 1 (our error), 2 (usage or a defect) or 130 (interrupted)."""
+    try:
+        app()
+    except CodesignError as problem:
+        _end(problem, f"error: {problem}", 1)
+    except KeyboardInterrupt:
+        print("interrupted; what is finished is kept: `cods resume RUN` goes on", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as problem:
+        full = " (the disk is full: free space, then `cods resume RUN`)" if problem.errno == errno.ENOSPC else ""
+        _end(problem, f"error: {problem}{full}", 1)
+    except Exception as problem:  # noqa: BLE001 - the last line of defence: no traceback without --debug
+        text = f"defect in codesign: {type(problem).__name__}: {problem}\nRun with --debug and report the traceback."
+        _end(problem, text, 2)
+
+
+def _end(problem: BaseException, text: str, status: int) -> None:
+    if os.environ.get("CODESIGN_DEBUG"):
+        raise problem
+    print(text, file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,102 @@
+"""`cods build`, `cods resume`, the single stages, `cods verify` and `cods sweep`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from codesign.cli.progress import StageProgress
+from codesign.config import BuildConfig, parse_model
+
+__all__ = ["register"]
+
+RunArgument = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
+
+_STAGE_HELP = {
+    "train": "Train the network of a run.",
+    "extract": "Turn every trained neuron into its truth table, checked on all rows.",
+    "optimize": "Run the lossless passes on the tables.",
+    "emit": "Write the Verilog, its bench and its scripts.",
+    "simulate": "Stream the test set through the Verilated design and compare every answer.",
+    "synth": "Synthesise, place and route with open tools.",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command("build")(build)
+    app.command("resume")(resume)
+    for stage, text in _STAGE_HELP.items():
+        app.command(stage, help=f"{text} Everything to its left is brought up to date first.")(_stage_command(stage))
+    app.command("verify")(verify)
+    app.command("sweep")(sweep)
+
+
+def build(
+    config: Annotated[Path, typer.Argument(help="A build configuration (YAML).", metavar="CONFIG")],
+    run: Annotated[Path | None, typer.Option("--run", help="The run folder; runs/NAME by default.")] = None,
+    until: Annotated[str, typer.Option(help="The last stage to compute.")] = "report",
+) -> None:
+    """From data to report: train, extract, optimize, emit, simulate, synthesize."""
+    from codesign.line import Line
+
+    model = parse_model(BuildConfig, config)
+    target = run or Path("runs") / model.name
+    with StageProgress() as progress:
+        Line(model, target, folder=config.parent, notify=progress.notify).build(until=until)
+    _summary(target, until)
+
+
+def resume(run: RunArgument) -> None:
+    """Go on with a run that was interrupted, or bring it up to date with its config.yaml."""
+    from codesign.line import open_run
+
+    with StageProgress() as progress:
+        open_run(run, notify=progress.notify).build()
+    _summary(run, "report")
+
+
+def _stage_command(stage: str):
+    def command(run: RunArgument) -> None:
+        from codesign.line import open_run
+
+        with StageProgress() as progress:
+            open_run(run, notify=progress.notify).build(until=stage)
+
+    command.__name__ = stage
+    return command
+
+
+def _summary(run: Path, until: str) -> None:
+    if until != "report":
+        return
+    from codesign.report import summary_table
+
+    console = Console()
+    console.print(summary_table(run))
+    console.print(f"report: {run / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+def verify(run: RunArgument) -> None:
+    """Check again that trained network, tables, optimized tables, netlist and Verilog all agree."""
+    from codesign.line import open_run
+    from codesign.verify import verify_run, verify_table
+
+    with StageProgress() as progress:
+        checks = verify_run(open_run(run, notify=progress.notify))
+    Console().print(verify_table(checks))
+
+
+def sweep(
+    config: Annotated[Path, typer.Argument(help="A sweep: a build configuration and a grid (YAML).", metavar="SWEEP")],
+    run: Annotated[Path | None, typer.Option("--run", help="The folder of all runs; runs/NAME by default.")] = None,
+) -> None:
+    """Build every point of a grid (fan-in, bits, width, sparsity, seeds); write a table and a plot."""
+    from codesign.sweep import run_sweep
+
+    with StageProgress() as progress:
+        table = run_sweep(config, run, notify=progress.notify)
+    Console().print(table)

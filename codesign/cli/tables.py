@@ -1,0 +1,95 @@
+"""Tables that the command line prints, and reading a topology for `cods cost`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.table import Table
+
+from codesign.accel import Device, TopologyCost
+from codesign.config import BuildConfig, Section, TopologyConfig, parse_model, read_yaml
+from codesign.errors import ConfigError
+from codesign.ir import PRESETS, Topology
+
+__all__ = ["cost_table", "devices_table", "read_topology"]
+
+KNOWN_SHAPES = {
+    "digits": (64, 10, "classification"),
+    "mnist": (784, 10, "classification"),
+    "unsw_nb15": (576, 2, "classification"),
+    "jsc_openml": (16, 5, "classification"),
+    "jsc_cernbox": (16, 5, "classification"),
+    "jets_sim": (16, 5, "classification"),
+}
+"""Features and classes of the known data sets in their default form, so that cost needs no data."""
+
+
+class TopologyFile(Section):
+    """A file with nothing but a topology."""
+
+    name: str = "topology"
+    inputs: int | None = None
+    answers: int | None = None
+    topology: TopologyConfig
+
+
+def read_topology(path: Path, *, inputs: int | None, answers: int | None) -> Topology:
+    """Read a topology from a preset's name, a topology file or a build configuration."""
+    if str(path) in PRESETS and not path.exists():
+        return PRESETS[str(path)]
+    value, _ = read_yaml(path)
+    task = "classification"
+    if isinstance(value, dict) and ("data" in value or "train" in value):
+        build = parse_model(BuildConfig, path)
+        name, section = build.name, build.topology
+        known = KNOWN_SHAPES.get(build.data.source)
+        task = build.data.task
+        if known is not None:
+            inputs, answers = inputs or known[0], answers or known[1]
+    else:
+        file = parse_model(TopologyFile, path)
+        name, section = file.name, file.topology
+        inputs, answers = inputs or file.inputs, answers or file.answers
+    if section.preset is not None:
+        base = PRESETS[section.preset]
+        inputs, answers = inputs or base.inputs, answers or base.layers[-1].width
+    elif answers is None:
+        answers = section.layers[-1].width
+    if inputs is None:
+        raise ConfigError(f"{path}: the number of input features is not known; add `inputs: N` or give --inputs N")
+    if answers == 2 and section.layers and section.layers[-1].width == 1:
+        return section.topology(name, inputs=inputs, answers=2, task=task)
+    return section.topology(name, inputs=inputs, answers=answers, task=task)
+
+
+def cost_table(topology: Topology, cost: TopologyCost) -> Table:
+    """Worst-case figures, a row a layer."""
+    table = Table(title=f"{topology.name}: worst case before training (estimated, encoder and decision not counted)")
+    for heading in ("layer", "tables", "address bits", "output bits", "table bits", "LUTs", "depth", "cycles"):
+        table.add_column(heading, justify="left" if heading == "layer" else "right")
+    for layer in cost.layers:
+        table.add_row(
+            layer.name,
+            f"{layer.tables:,}",
+            str(layer.address_bits),
+            str(layer.output_bits),
+            f"{layer.table_bits:,}",
+            f"{layer.luts:,}",
+            str(layer.depth),
+            str(layer.cycles),
+        )
+    table.add_section()
+    table.add_row("all", "", "", "", f"{cost.table_bits:,}", f"{cost.luts:,}", str(cost.depth), str(cost.cycles))
+    return table
+
+
+def devices_table(devices: tuple[Device, ...]) -> Table:
+    """Known devices and their resources."""
+    table = Table(title="devices")
+    for heading in ("name", "part", "family", "LUT", "LUTs", "FFs", "block RAMs", "DSPs"):
+        table.add_column(heading, justify="left" if heading in ("name", "part", "family") else "right")
+    for d in devices:
+        table.add_row(
+            d.name, d.part, d.family, f"{d.lut_inputs}-input", f"{d.luts:,}", f"{d.ffs:,}", f"{d.brams:,}", f"{d.dsps:,}"
+        )
+    return table
