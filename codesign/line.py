@@ -33,6 +33,18 @@ Notify = Callable[[str, str, float | None], None]
 
 _FOLDERS = {stage: f"{number}_{stage}" for number, stage in enumerate(STAGES, start=1)}
 
+_BEFORE = {
+    "data": (),
+    "train": ("data",),
+    "extract": ("train",),
+    "optimize": ("extract",),
+    "emit": ("optimize",),
+    "simulate": ("emit",),
+    "synth": ("emit",),
+    "report": ("simulate", "synth"),
+}
+"""What each stage is made from; a change there makes it anew."""
+
 
 def _silent(stage: str, message: str, share: float | None) -> None:
     """Tell nobody."""
@@ -42,7 +54,7 @@ def open_run(path: Path, *, notify: Notify = _silent) -> Line:
     """Open an existing run folder by its own resolved configuration."""
     config_file = path / "config.yaml"
     if not config_file.is_file():
-        raise RunError(f"{path} is not a run folder: it has no config.yaml; make one with `cods build CONFIG --run {path}`")
+        raise RunError(f"{path} is not a run folder (no config.yaml); make one with `cods build CONFIG --run {path}`")
     manifest = read_json(path / "manifest.json")
     return Line(parse_model(BuildConfig, config_file), path, folder=Path(manifest["folder"]), notify=notify)
 
@@ -125,19 +137,16 @@ class Line:
 
     def _key(self, stage: str) -> str:
         config = self.config.model_dump(mode="json")
-        own: dict[str, Any] = {
-            "data": lambda: [self._data_digest, config["data"]],
-            "train": lambda: [config["seed"], config["inputs"], config["topology"], config["train"], config["name"]],
-            "extract": lambda: [],
-            "optimize": lambda: [config["passes"]],
-            "emit": lambda: [config["rtl"], config["synth"]["devices"]],
-            "simulate": lambda: [config["simulate"]],
-            "synth": lambda: [config["synth"]],
-            "report": lambda: [],
-        }[stage]()
-        index = STAGES.index(stage)
-        before = self._key(STAGES[index - 1]) if index else __version__
-        return digest_json([stage, own, before])
+        own: dict[str, list[Any]] = {
+            "data": [config["data"]],
+            "train": [config["seed"], config["inputs"], config["topology"], config["train"], config["name"]],
+            "optimize": [config["passes"]],
+            "emit": [config["rtl"], config["synth"]["devices"], config["simulate"]["vectors"]],
+            "simulate": [config["simulate"]],
+            "synth": [config["synth"]],
+        }
+        before = [self._key(name) for name in _BEFORE[stage]] or [__version__, self._data_digest]
+        return digest_json([stage, own.get(stage, []), before])
 
     def _stage(self, stage: str) -> None:
         name = _FOLDERS[stage]

@@ -15,7 +15,7 @@ __all__ = ["Decide", "Encode", "Feature", "LutNetwork", "Neuron", "Stage", "Sum"
 
 def _frozen(array: NDArray[Any], dtype: type) -> NDArray[Any]:
     """Return a read-only array of `dtype`, copied only where needed."""
-    out = np.ascontiguousarray(array, dtype=dtype)
+    out: NDArray[Any] = np.ascontiguousarray(array, dtype=dtype)
     if out is array or out.base is not None:
         out = out.copy()
     out.setflags(write=False)
