@@ -90,6 +90,13 @@ def devices_table(devices: tuple[Device, ...]) -> Table:
         table.add_column(heading, justify="left" if heading in ("name", "part", "family") else "right")
     for d in devices:
         table.add_row(
-            d.name, d.part, d.family, f"{d.lut_inputs}-input", f"{d.luts:,}", f"{d.ffs:,}", f"{d.brams:,}", f"{d.dsps:,}"
+            d.name,
+            d.part,
+            d.family,
+            f"{d.lut_inputs}-input",
+            f"{d.luts:,}",
+            f"{d.ffs:,}",
+            f"{d.brams:,}",
+            f"{d.dsps:,}",
         )
     return table

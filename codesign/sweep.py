@@ -1,0 +1,111 @@
+"""Builds every point of a grid and compares the runs in one table and plot."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from rich.table import Table
+
+from codesign.config import BuildConfig, Section, dump_yaml, read_yaml
+from codesign.config.yamlfile import parse_model
+from codesign.errors import CodesignError, ConfigError
+from codesign.line import Line, Notify
+from codesign.rundir import read_json, write_json
+
+__all__ = ["SweepConfig", "points", "run_sweep"]
+
+
+class SweepConfig(Section):
+    """A grid over a build configuration."""
+
+    name: str
+    base: Path
+    """The build configuration, relative to the sweep file."""
+    grid: dict[str, list[Any]]
+    """Dotted keys of the build configuration and the values each takes; `topology.layers.*.fan_in` sets every layer
+    but the last, `topology.layers.0.bits` one layer."""
+    until: str = "report"
+
+
+def points(sweep: SweepConfig) -> list[dict[str, Any]]:
+    """Return the points of the grid, one mapping of dotted keys to values each, last key fastest."""
+    if not sweep.grid or any(not values for values in sweep.grid.values()):
+        raise ConfigError(f"sweep {sweep.name!r}: grid must name at least one key, each with at least one value")
+    return [dict(zip(sweep.grid, values, strict=True)) for values in itertools.product(*sweep.grid.values())]
+
+
+def _set(value: Any, path: list[str], new: Any, key: str) -> None:
+    """Set `new` at `path` inside nested mappings and lists; `*` means every item of a list but the last."""
+    head, rest = path[0], path[1:]
+    if isinstance(value, list):
+        if head == "*":
+            chosen = range(len(value) - 1)
+        elif head.lstrip("-").isdigit() and -len(value) <= int(head) < len(value):
+            chosen = [int(head)]
+        else:
+            raise ConfigError(f"grid key {key!r}: {head!r} must be '*' or an index below {len(value)}")
+        for index in chosen:
+            if rest:
+                _set(value[index], rest, new, key)
+            else:
+                value[index] = new
+    elif isinstance(value, dict):
+        if rest:
+            _set(value.setdefault(head, {}), rest, new, key)
+        else:
+            value[head] = new
+    else:
+        raise ConfigError(f"grid key {key!r}: there is nothing below {head!r}")
+
+
+def point_config(base: dict[str, Any], point: dict[str, Any], name: str) -> BuildConfig:
+    """Return the build configuration of one point; an illegal one is a ConfigError naming the point."""
+    import copy
+
+    value = copy.deepcopy(base)
+    for key, new in point.items():
+        _set(value, key.split("."), new, key)
+    value["name"] = name
+    try:
+        return BuildConfig.model_validate(value)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"point {point}: {where}: {first['msg']}") from None
+
+
+def run_sweep(path: Path, run: Path | None, *, notify: Notify) -> Table:
+    """Build every point under one folder, write sweep.json and compare.html, return the table.
+
+    A point that fails is recorded with its error and does not stop the others; points already built are kept.
+    """
+    from codesign.report import compare_runs
+
+    sweep = parse_model(SweepConfig, path)
+    folder = run or Path("runs") / sweep.name
+    base_file = (path.parent / sweep.base).resolve()
+    base, _ = read_yaml(base_file)
+    if not isinstance(base, dict):
+        raise ConfigError(f"{base_file}:1: must be a mapping of keys to values")
+    records: list[dict[str, Any]] = []
+    built: list[Path] = []
+    for index, point in enumerate(points(sweep)):
+        name = f"{sweep.name}_{index:03d}"
+        record: dict[str, Any] = {"run": name, "point": point}
+        try:
+            config = point_config(base, point, name)
+            Line(config, folder / name, folder=base_file.parent, notify=notify).build(until=sweep.until)
+            built.append(folder / name)
+        except CodesignError as problem:
+            record["error"] = f"{type(problem).__name__}: {problem}"
+            notify("sweep", f"{name} failed: {problem}", None)
+        records.append(record)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "sweep.json", {"name": sweep.name, "config": dump_yaml(base), "points": records})
+    if not built:
+        errors = [r["error"] for r in read_json(folder / "sweep.json")["points"]]
+        raise ConfigError(f"no point of sweep {sweep.name!r} could be built; the first said: {errors[0]}")
+    return compare_runs(built, folder / "compare.html", points={r["run"]: r["point"] for r in records})
