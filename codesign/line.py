@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -219,7 +220,7 @@ class Line:
 
     def _optimize(self, out: Path) -> None:
         from codesign.passes import run_passes
-        from codesign.report.figures import score
+        from codesign.report import layer_rows, score
 
         self.notify("optimize", "running the passes", None)
         network, reports = run_passes(self.extracted, self.config.passes)
@@ -236,7 +237,8 @@ class Line:
                 )
             scores[split] = score(network, answers, y, class_count=len(self.data.class_names))
         save(network, out / "network.npz")
-        write_json(out / "passes.json", [report.as_dict() for report in reports])
+        write_json(out / "passes.json", [asdict(report) for report in reports])
+        write_json(out / "layers.json", layer_rows(self.extracted, network))
         write_json(out / "scores.json", {"digest": network_digest(network), **scores})
 
     def _emit(self, out: Path) -> None:
@@ -261,7 +263,7 @@ class Line:
 
         self.notify("simulate", "building and running the Verilated design", None)
         result = simulate(self.emitted, config=self.config.simulate, work=out / "work")
-        write_json(out / "simulate.json", result.as_dict())
+        write_json(out / "simulate.json", asdict(result))
         require_exact(result)
 
     def _synth(self, out: Path) -> None:
@@ -271,7 +273,7 @@ class Line:
         for name in self.config.synth.devices:
             self.notify("synth", f"synthesising for {name}", None)
             report = synthesize(self.emitted, device(name), config=self.config.synth, work=out / name)
-            write_json(out / f"{name}.json", report.as_dict())
+            write_json(out / f"{name}.json", asdict(report))
 
     def _report(self, out: Path) -> None:
         from codesign.report import write_report

@@ -1,0 +1,100 @@
+"""Writes report.html: one file that works offline, every figure with its origin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from codesign.errors import ToolNotFound
+from codesign.report import plots
+from codesign.report.figures import RunFacts, figures
+from codesign.report.pipeline import pipeline_picture
+from codesign.rundir import write_text
+
+__all__ = ["comparison_page", "write_report"]
+
+
+def write_report(run: Path, out: Path | None = None) -> None:
+    """Write `report.html` and `figures.json` of a run, at its root and (figures) in `out`."""
+    from codesign.rundir import write_json
+
+    facts = RunFacts(run)
+    values = figures(run)
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            title=f"{values['name']} (seed {values['seed']})",
+            f=values,
+            facts=facts,
+            plots=_embed(
+                learning=plots.learning_plot(facts),
+                confusion=plots.confusion_plot(facts),
+                layers=plots.layers_plot(facts),
+                sizes=plots.table_sizes_plot(facts),
+                passes=plots.passes_plot(facts),
+            ),
+            picture=pipeline_picture(facts.design) if facts.design else "",
+            script=_plotly_script(),
+        )
+    )
+    write_text(run / "report.html", page)
+    write_json((out or run) / "figures.json", values)
+
+
+def comparison_page(
+    rows: list[dict[str, Any]], columns: list[str], lines: list[list[str]], *, quality: tuple[str, str]
+) -> str:
+    """Return the page that compares several runs: the table, and quality against LUTs."""
+    embedded = _embed(pareto=plots.pareto_plot(rows, quality=quality))
+    return (
+        _environment()
+        .get_template("compare.html.j2")
+        .render(
+            title=f"{len(rows)} runs compared",
+            columns=columns,
+            lines=lines,
+            plots=embedded,
+            script=_plotly_script(),
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = _number
+    environment.filters["percent"] = lambda value: "not computed" if value is None else f"{100 * value:.2f} %"
+    return environment
+
+
+def _number(value: Any, unit: str = "", digits: int = 2) -> str:
+    if value is None:
+        return "not computed"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}{unit}" if isinstance(value, int) else f"{value:,.{digits}f}{unit}"
+
+
+def _embed(**figures_by_name: Any) -> dict[str, str]:
+    """Turn plotly figures into HTML without the library, which the page carries once."""
+    return {
+        name: plot.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})
+        for name, plot in figures_by_name.items()
+        if plot is not None
+    }
+
+
+def _plotly_script() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ModuleNotFoundError:
+        raise ToolNotFound('reports need plotly: `pip install "codesign[report]"`') from None
+    return get_plotlyjs()

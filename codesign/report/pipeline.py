@@ -1,0 +1,39 @@
+"""Draws the pipeline as SVG: a box a stage, a bar where registers stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup, escape
+
+__all__ = ["pipeline_picture"]
+
+_BOX, _GAP, _HEIGHT = 118, 46, 64
+_FILL = {"encoder": "#e3f2e8", "tables": "#e1ecf4", "sums": "#fbeee4", "decide": "#f2e7f5", "interface": "#eceff1"}
+
+
+def pipeline_picture(design: dict[str, Any]) -> Markup:
+    """Return the picture of a design (the content of design.json) as inline SVG."""
+    boxes: list[dict[str, Any]] = design["stages"]
+    width = len(boxes) * (_BOX + _GAP) + _GAP
+    parts = [
+        f'<svg viewBox="0 0 {width} {_HEIGHT + 56}" role="img" style="max-width:{width}px;width:100%" '
+        'xmlns="http://www.w3.org/2000/svg" font-family="system-ui, sans-serif" font-size="11">'
+    ]
+    middle = 12 + _HEIGHT / 2
+    parts.append(f'<line x1="4" y1="{middle}" x2="{width - 4}" y2="{middle}" stroke="#52606d" stroke-width="1.5"/>')
+    for index, stage in enumerate(boxes):
+        x = _GAP + index * (_BOX + _GAP)
+        fill = _FILL.get(stage["part"], "#eceff1")
+        parts.append(
+            f'<rect x="{x}" y="12" width="{_BOX}" height="{_HEIGHT}" rx="6" fill="{fill}" stroke="#829ab1"/>'
+            f'<text x="{x + _BOX / 2}" y="36" text-anchor="middle" font-weight="600">{escape(stage["name"])}</text>'
+            f'<text x="{x + _BOX / 2}" y="52" text-anchor="middle">{escape(stage["kind"])}</text>'
+            f'<text x="{x + _BOX / 2}" y="67" text-anchor="middle">{stage["signals"]} signals, {stage["bits"]} bits</text>'
+        )
+        for number in range(stage["registers"]):
+            bar = x + _BOX + 10 + 7 * number
+            parts.append(f'<rect x="{bar}" y="8" width="4" height="{_HEIGHT + 8}" fill="#243b53"/>')
+    note = f"dark bars are registers: {design['latency_cycles']} clocks from input to answer"
+    parts.append(f'<text x="{_GAP}" y="{_HEIGHT + 44}" fill="#52606d">{note}</text></svg>')
+    return Markup("".join(parts))
