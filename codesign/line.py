@@ -243,6 +243,7 @@ class Line:
 
     def _emit(self, out: Path) -> None:
         from codesign.accel import device
+        from codesign.report import pipeline_rows
         from codesign.rtl import emit
         from codesign.simulate import lint, write_bench
         from codesign.synth import write_scripts
@@ -256,7 +257,8 @@ class Line:
         self.notify("emit", "linting", None)
         linted = lint(folder, work=out / "lint")
         size = sum((folder / source).stat().st_size for source in design.sources)
-        write_json(out / "emit.json", {"verilog_bytes": size, "lint": linted})
+        stages = pipeline_rows(self.optimized, design)
+        write_json(out / "emit.json", {"verilog_bytes": size, "lint": linted, "stages": stages})
 
     def _simulate(self, out: Path) -> None:
         from codesign.simulate import require_exact, simulate

@@ -36,7 +36,7 @@ def write_report(run: Path, out: Path | None = None) -> None:
                 sizes=plots.table_sizes_plot(facts),
                 passes=plots.passes_plot(facts),
             ),
-            picture=pipeline_picture(facts.design) if facts.design else "",
+            picture=pipeline_picture(facts.emission["stages"], values["latency_cycles"]) if facts.emission else "",
             script=_plotly_script(),
         )
     )

@@ -6,15 +6,40 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-__all__ = ["pipeline_picture"]
+from codesign.ir import Decide, Encode, LutNetwork, Sums, Tables
+from codesign.rtl.design import Design
 
+__all__ = ["pipeline_picture", "pipeline_rows"]
+
+_PARTS = {Encode: "encoder", Tables: "tables", Sums: "sums", Decide: "decide"}
 _BOX, _GAP, _HEIGHT = 118, 46, 64
 _FILL = {"encoder": "#e3f2e8", "tables": "#e1ecf4", "sums": "#fbeee4", "decide": "#f2e7f5", "interface": "#eceff1"}
 
 
-def pipeline_picture(design: dict[str, Any]) -> Markup:
-    """Return the picture of a design (the content of design.json) as inline SVG."""
-    boxes: list[dict[str, Any]] = design["stages"]
+def pipeline_rows(network: LutNetwork, design: Design) -> list[dict[str, Any]]:
+    """Return a row a stage in hardware: name, kind, part, signals and bits that leave it, registers on it."""
+    inside = dict(design.registers_inside)
+    rows: list[dict[str, Any]] = []
+    for index, stage in enumerate(network.stages):
+        if isinstance(stage, Encode) and not design.encoder_in_hardware:
+            continue
+        formats = stage.formats
+        count = f"{len(stage.neurons)} tables" if isinstance(stage, Tables) else type(stage).__name__.lower()
+        rows.append(
+            {
+                "name": stage.name,
+                "kind": count,
+                "part": _PARTS[type(stage)],
+                "signals": len(formats),
+                "bits": sum(f.bits for f in formats),
+                "registers": inside.get(index, 0) + (index in design.registers_after),
+            }
+        )
+    return rows
+
+
+def pipeline_picture(boxes: list[dict[str, Any]], latency_cycles: int) -> Markup:
+    """Return the picture of `pipeline_rows` as inline SVG."""
     width = len(boxes) * (_BOX + _GAP) + _GAP
     parts = [
         f'<svg viewBox="0 0 {width} {_HEIGHT + 56}" role="img" style="max-width:{width}px;width:100%" '
@@ -29,11 +54,12 @@ def pipeline_picture(design: dict[str, Any]) -> Markup:
             f'<rect x="{x}" y="12" width="{_BOX}" height="{_HEIGHT}" rx="6" fill="{fill}" stroke="#829ab1"/>'
             f'<text x="{x + _BOX / 2}" y="36" text-anchor="middle" font-weight="600">{escape(stage["name"])}</text>'
             f'<text x="{x + _BOX / 2}" y="52" text-anchor="middle">{escape(stage["kind"])}</text>'
-            f'<text x="{x + _BOX / 2}" y="67" text-anchor="middle">{stage["signals"]} signals, {stage["bits"]} bits</text>'
+            f'<text x="{x + _BOX / 2}" y="67" text-anchor="middle">'
+            f"{stage['signals']} signals, {stage['bits']} bits</text>"
         )
         for number in range(stage["registers"]):
             bar = x + _BOX + 10 + 7 * number
             parts.append(f'<rect x="{bar}" y="8" width="4" height="{_HEIGHT + 8}" fill="#243b53"/>')
-    note = f"dark bars are registers: {design['latency_cycles']} clocks from input to answer"
+    note = f"dark bars are registers; {latency_cycles} clocks from input to answer"
     parts.append(f'<text x="{_GAP}" y="{_HEIGHT + 44}" fill="#52606d">{note}</text></svg>')
     return Markup("".join(parts))
