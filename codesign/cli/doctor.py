@@ -1,0 +1,70 @@
+"""`cods doctor`: which optional tools are there, what each adds, and the line that installs it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from codesign.errors import ToolNotFound, ToolTooOld
+
+__all__ = ["register"]
+
+_PACKAGES = (
+    ("torch", "train", "trains networks"),
+    ("brevitas", "train", "quantizers of the trained networks"),
+    ("scikit-learn", "data", "the embedded digits"),
+    ("pyarrow", "data", "parquet files"),
+    ("h5py", "data", "the CERNBox jets"),
+    ("pooch", "data", "fetches known data sets"),
+    ("pyverilog", "rtl", "builds and parses back the emitted Verilog"),
+    ("cocotb", "sim", "the protocol bench"),
+    ("plotly", "report", "report.html"),
+    ("tensorboard", "train", "training curves, live"),
+)
+_PROGRAMS = (
+    ("g++", "compiles Verilated designs", "apt install g++"),
+    ("make", "compiles Verilated designs", "apt install make"),
+    ("perl", "Verilator's driver", "apt install perl"),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command("doctor")(doctor)
+
+
+def doctor() -> None:
+    """Say which tools are there, what each one adds, and how to install what is missing."""
+    from codesign.tools import TOOLS, find
+
+    table = Table(title="codesign doctor")
+    for heading in ("what", "state", "adds", "to install"):
+        table.add_column(heading, overflow="fold")
+    table.add_row("python", ".".join(map(str, sys.version_info[:3])), "everything", "")
+    for name, extra, adds in _PACKAGES:
+        try:
+            table.add_row(name, importlib.metadata.version(name), adds, "")
+        except importlib.metadata.PackageNotFoundError:
+            table.add_row(name, "[yellow]absent", adds, f'pip install "codesign\\[{extra}]"')
+    for name, adds, line in _PROGRAMS:
+        path = shutil.which(name)
+        table.add_row(name, path or "[yellow]absent", adds, "" if path else line)
+    for tool in TOOLS:
+        try:
+            found = find(tool)
+            table.add_row(tool.name, f"{found.version_text} ({found.origin})", tool.adds, "")
+        except (ToolNotFound, ToolTooOld) as problem:
+            state = "absent" if isinstance(problem, ToolNotFound) else "too old"
+            line = f'pip install "{tool.pip}"'.replace("[", "\\[") if tool.pip else f"set {tool.variable} to its path"
+            table.add_row(tool.name, f"[yellow]{state}", tool.adds, line)
+    folder = os.environ.get("CODESIGN_DATA")
+    state = folder if folder and Path(folder).is_dir() else "[yellow]not set" if not folder else "[red]no such folder"
+    table.add_row("CODESIGN_DATA", state, "a folder of data sets", "export CODESIGN_DATA=FOLDER")
+    Console().print(table)
