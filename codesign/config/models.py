@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from codesign.errors import ConfigError
+from codesign.errors import ConfigError, did_you_mean
 from codesign.ir.topology import DEFAULT_MAX_ADDRESS_BITS, PRESETS, Layer, Topology, check_topology, preset
 
 __all__ = [
@@ -100,7 +100,9 @@ class TopologyConfig(Section):
         if (self.preset is None) == (not self.layers):
             raise ValueError("give either a preset or layers")
         if self.preset is not None and self.preset not in PRESETS:
-            preset(self.preset)
+            raise ValueError(
+                f"no topology preset {self.preset!r}.{did_you_mean(self.preset, PRESETS)} Known: {', '.join(PRESETS)}."
+            )
         return self
 
     def topology(self, name: str, *, inputs: int, answers: int, task: str) -> Topology:
@@ -149,8 +151,11 @@ class TrainConfig(Section):
     """Stop after so many epochs without a better validation figure."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     sparsity: SparsityConfig = SparsityConfig()
+    optimizer: Literal["adam", "adamw"] = "adam"
     quantizer: str = "brevitas"
     """Activation quantizer: `brevitas`, or `module:Class` of the user's own."""
+    quantizer_options: dict[str, Any] = {}
+    """Options of that quantizer, as keyword arguments."""
     neuron_options: dict[str, Any] = {}
     """Options of the neuron functions, e.g. {degree: 2} or {hidden: 8}."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0

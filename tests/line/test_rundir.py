@@ -1,0 +1,106 @@
+"""Run folders: a stage is whole or absent, equal inputs are kept, a second writer is refused."""
+
+import errno
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from codesign.errors import RunError
+from codesign.rundir import RunFolder, digest_json, read_json, write_json
+
+
+def write(name: str, text: str):
+    def work(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return work
+
+
+def test_stage_is_kept_for_equal_inputs(tmp_path):
+    run = RunFolder(tmp_path)
+    assert run.compute("1_data", "k1", write("a", "one"))
+    assert not run.compute("1_data", "k1", write("a", "two"))
+    assert (run.folder("1_data") / "a").read_text() == "one"
+    assert run.compute("1_data", "k2", write("a", "two"))
+    assert (run.folder("1_data") / "a").read_text() == "two"
+    assert not list(tmp_path.glob(".*partial")) and not list(tmp_path.glob(".*old"))
+
+
+def test_failed_stage_leaves_the_finished_one(tmp_path):
+    run = RunFolder(tmp_path)
+    run.compute("1_data", "k1", write("a", "one"))
+
+    def fail(folder: Path) -> None:
+        (folder / "a").write_text("half")
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        run.compute("1_data", "k2", fail)
+    assert (run.folder("1_data") / "a").read_text() == "one"
+    assert run.done("1_data", "k1") and not run.done("1_data", "k2")
+
+
+def test_partial_work_is_handed_back_for_the_same_key(tmp_path):
+    run = RunFolder(tmp_path)
+    seen = []
+
+    def work(folder: Path) -> None:
+        seen.append(sorted(p.name for p in folder.iterdir() if p.name != ".key"))
+        (folder / f"checkpoint{len(seen)}").write_text("x")
+        if len(seen) < 3:
+            raise RuntimeError("killed")
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            run.compute("2_train", "k", work, keep_partial=True)
+    run.compute("2_train", "k", work, keep_partial=True)
+    assert seen == [[], ["checkpoint1"], ["checkpoint1", "checkpoint2"]]
+    with pytest.raises(RuntimeError):
+        run.compute("2_train", "other", lambda folder: (_ for _ in ()).throw(RuntimeError()), keep_partial=True)
+    assert not (tmp_path / ".2_train.partial" / "checkpoint1").exists()
+
+
+def test_full_disk_is_named(tmp_path):
+    def full(folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder / "x"))
+
+    with pytest.raises(RunError, match="disk is full.*cods resume"):
+        RunFolder(tmp_path).compute("1_data", "k", full)
+
+
+def _hold(path: Path, ready, release) -> None:
+    with RunFolder(path).locked():
+        ready.set()
+        release.wait(30)
+
+
+def test_second_writer_is_refused(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    ready, release = context.Event(), context.Event()
+    holder = context.Process(target=_hold, args=(tmp_path, ready, release))
+    holder.start()
+    try:
+        assert ready.wait(30)
+        with pytest.raises(RunError, match="in use by another process"), RunFolder(tmp_path).locked():
+            pass
+    finally:
+        release.set()
+        holder.join(30)
+    with RunFolder(tmp_path).locked():
+        pass
+
+
+def test_damaged_json_is_named(tmp_path):
+    path = tmp_path / "x.json"
+    write_json(path, {"a": [1, 2]})
+    path.write_text(path.read_text()[:-4])
+    with pytest.raises(RunError, match="x.json"):
+        read_json(path)
+    with pytest.raises(RunError, match="missing"):
+        read_json(tmp_path / "y.json")
+
+
+def test_digest_does_not_depend_on_key_order():
+    assert digest_json({"a": 1, "b": 2}) == digest_json({"b": 2, "a": 1})
+    assert digest_json({"a": 1}) != digest_json({"a": 2})
