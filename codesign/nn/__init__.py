@@ -1,1 +1,42 @@
-"""Filled by its room."""
+"""Training of sparse, quantized networks whose neurons become truth tables (torch and Brevitas live here)."""
+
+from codesign.errors import ToolNotFound
+
+try:
+    import brevitas.nn  # noqa: F401
+    import safetensors  # noqa: F401
+    import torch  # noqa: F401
+except ImportError as problem:
+    raise ToolNotFound(
+        f"training needs the package {problem.name!r}; install it with: pip install 'codesign[train]'"
+    ) from problem
+
+from codesign.nn.encoder import InputEncoder
+from codesign.nn.layers import LutLayer
+from codesign.nn.masks import MASKS, Mask, MaskView, RandomMask
+from codesign.nn.model import LutModel, build_model
+from codesign.nn.neurons import NEURONS, NeuronFunction
+from codesign.nn.quantizers import QUANTIZERS, BrevitasQuantizer, Quantizer
+from codesign.nn.store import load_model, save_model
+from codesign.nn.train import EpochRecord, TrainResult, train_model
+
+__all__ = [
+    "MASKS",
+    "NEURONS",
+    "QUANTIZERS",
+    "BrevitasQuantizer",
+    "EpochRecord",
+    "InputEncoder",
+    "LutLayer",
+    "LutModel",
+    "Mask",
+    "MaskView",
+    "NeuronFunction",
+    "Quantizer",
+    "RandomMask",
+    "TrainResult",
+    "build_model",
+    "load_model",
+    "save_model",
+    "train_model",
+]

@@ -1,0 +1,73 @@
+"""Losses and figures of merit: one for training (with gradients), one for the exact codes of evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from codesign.errors import DataError
+from codesign.nn.model import LutModel
+
+if TYPE_CHECKING:
+    from codesign.data import DataSet
+
+__all__ = ["Score", "evaluate_model", "prepare_answers", "training_loss"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Loss, and accuracy (classification) or root mean squared error in the targets' own unit (regression)."""
+
+    loss: float
+    figure: float
+
+    def better_than(self, other: Score | None, task: str) -> bool:
+        """Higher accuracy (lower error for regression) is better; on a tie the lower loss."""
+        if other is None:
+            return True
+        if task == "regression":
+            return self.loss < other.loss
+        return (self.figure, -self.loss) > (other.figure, -other.loss)
+
+
+def prepare_answers(model: LutModel, data: DataSet, y: NDArray) -> Tensor:
+    """Turn answers into what the loss takes: class indices int64 (rows,), or scaled targets float32 (rows, outputs)."""
+    if model.spec.task == "regression":
+        scaled = (np.asarray(y, dtype=np.float64) - float(model.target_mean)) / float(model.target_spread)
+        return torch.from_numpy(scaled.reshape(len(scaled), -1).astype(np.float32))
+    classes = np.asarray(y)
+    if classes.size and (classes.min() < 0 or classes.max() >= data.answers):
+        raise DataError(
+            f"data {data.name!r}: classes must be 0 to {data.answers - 1}, not {classes.min()} to {classes.max()}"
+        )
+    return torch.from_numpy(classes.astype(np.int64))
+
+
+def training_loss(task: str, values: Tensor, wanted: Tensor, *, gain: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Mean loss of outputs' values (batch, outputs): cross entropy on values times `gain`, or mean squared error."""
+    if task == "regression":
+        return F.mse_loss(values, wanted.to(values.dtype))
+    logits = values * gain.abs()
+    if values.shape[1] == 1:
+        soft = wanted.to(values.dtype) * (1 - label_smoothing) + label_smoothing / 2
+        return F.binary_cross_entropy_with_logits(logits[:, 0], soft)
+    return F.cross_entropy(logits, wanted, label_smoothing=label_smoothing)
+
+
+@torch.no_grad()
+def evaluate_model(model: LutModel, data: DataSet, x: NDArray, y: NDArray) -> Score:
+    """Score the exact codes that the hardware will give, on rows x with answers y."""
+    codes = model.output_codes(x)
+    values = model.output_levels().detach().cpu()[torch.from_numpy(codes.astype(np.int64))]
+    gain = model.logit_gain.detach().cpu().double()
+    loss = float(training_loss(model.spec.task, values, prepare_answers(model, data, y), gain=gain))
+    if model.spec.task == "regression":
+        return Score(loss, float(np.sqrt(loss)) * float(model.target_spread))
+    chosen = codes.argmax(axis=1) if codes.shape[1] > 1 else codes[:, 0] >= model.threshold()
+    return Score(loss, float(np.mean(chosen == np.asarray(y))))

@@ -1,0 +1,69 @@
+"""Finds the classes that a configuration names: ours by a short name, a user's own by `module:Class`."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+from codesign.errors import ConfigError, did_you_mean
+
+__all__ = ["find_class"]
+
+T = TypeVar("T")
+
+
+def find_class(name: str, base: type[T], *, known: Mapping[str, type[T]], what: str) -> type[T]:
+    """Return the class that `name` stands for.
+
+    name: a key of `known`, or `module:Class`, where `module` is importable or the path of a `.py` file
+    (relative to the working folder). The class must be a subclass of `base`; anything else is a
+    ConfigError that says what was met.
+    """
+    if ":" not in name:
+        if name in known:
+            return known[name]
+        raise ConfigError(
+            f"no {what} {name!r}.{did_you_mean(name, known)} Known: {', '.join(sorted(known))}, "
+            "or `module:Class` of your own."
+        )
+    module_name, _, class_name = name.rpartition(":")
+    found = getattr(_module(module_name, what), class_name, None)
+    if found is None:
+        raise ConfigError(f"{what} {name!r}: {module_name} has no {class_name!r}")
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ConfigError(f"{what} {name!r}: must be a subclass of {base.__module__}.{base.__name__}, not {found!r}")
+    return found
+
+
+def _module(name: str, what: str) -> ModuleType:
+    try:
+        return _from_file(Path(name)) if name.endswith(".py") else importlib.import_module(name)
+    except (ImportError, OSError, SyntaxError, ValueError) as problem:
+        raise ConfigError(
+            f"{what}: cannot import {name!r} ({problem}); put its folder on PYTHONPATH or give the path of the .py file"
+        ) from None
+
+
+def _from_file(path: Path) -> ModuleType:
+    """Import one file under a name made from its path, once."""
+    full = path.resolve(strict=True)
+    key = f"codesign_user_{full.stem}_{hashlib.sha256(str(full).encode()).hexdigest()[:8]}"
+    if key in sys.modules:
+        return sys.modules[key]
+    spec = importlib.util.spec_from_file_location(key, full)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{full} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[key] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[key]
+        raise
+    return module
