@@ -37,19 +37,21 @@ class DataConfig(Section):
     """Which data, and how it is split. Test rows are never used for any choice."""
 
     source: str = "digits"
-    """A known data set (digits, mnist, unsw_nb15, jsc_openml, jsc_cernbox, jets_sim, amplifier) or `file`."""
+    """A known data set (digits, mnist, unsw_nb15, jsc_openml, jsc_cernbox, jets_sim, jets_3k, drybean, amplifier) or
+    `file`."""
     path: Path | None = None
-    """The file of `source: file`, or a file to use in place of the looked-up one."""
+    """The file of `source: file`; for a known set, a file or folder to use in place of the looked-up one."""
     target: str | list[str] | None = None
     """Column (csv, parquet) or array (npz) of the label or the regression targets."""
     features: list[str] | None = None
     """Columns to use; all but the target where absent."""
     task: Literal["classification", "regression"] = "classification"
+    """Of `source: file`; a known set has its own."""
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.15
     """Share of the training rows kept for every choice (best checkpoint, early stop, lossy passes)."""
     test: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share kept for the final figures, where the set has no test split of its own."""
-    split_seed: int = 0
+    split_seed: Annotated[int, Field(ge=0)] = 0
     limit: Annotated[int, Field(gt=0)] | None = None
     """Use at most so many training rows (and the same share of the others)."""
     options: dict[str, Any] = {}
