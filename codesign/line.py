@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import math
 import platform
 from collections.abc import Callable
 from dataclasses import asdict
@@ -196,7 +197,7 @@ class Line:
         model = build_model(
             self.topology, inputs=self.config.inputs, train=self.config.train, data=self.data, seed=self.config.seed
         )
-        train_model(
+        result = train_model(
             model,
             self.data,
             config=self.config.train,
@@ -204,6 +205,8 @@ class Line:
             seed=self.config.seed,
             progress=lambda message, share: self.notify("train", message, share),
         )
+        speed = None if math.isnan(result.samples_per_s) else result.samples_per_s
+        write_json(out / "train.json", {"validation_figure": result.figure, "samples_per_s": speed})
 
     def _extract(self, out: Path) -> None:
         from codesign.extract import check_samples, check_tables, extract

@@ -35,13 +35,12 @@ def learning_plot(facts: RunFacts) -> Any | None:
     """Loss on the training rows and the validation figure, by epoch, with the chosen epoch marked."""
     if not facts.history:
         return None
-    rows = facts.history
+    rows = facts.history["epochs"]
     epochs = [row["epoch"] for row in rows]
     plot = _figure("Learning curve")
     plot.add_scatter(x=epochs, y=[row["train_loss"] for row in rows], name="training loss", yaxis="y2")
-    plot.add_scatter(x=epochs, y=[row["validation"] for row in rows], name="validation figure")
-    if facts.training and facts.training.get("best_epoch") is not None:
-        plot.add_vline(x=facts.training["best_epoch"], line_dash="dot", annotation_text="chosen")
+    plot.add_scatter(x=epochs, y=[row["validation_figure"] for row in rows], name="validation figure")
+    plot.add_vline(x=facts.history["best_epoch"], line_dash="dot", annotation_text="chosen")
     plot.update_layout(
         xaxis_title="epoch",
         yaxis_title="validation",
