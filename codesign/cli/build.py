@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from codesign.cli.progress import StageProgress
+from codesign.cli.tables import terminal
 from codesign.config import BuildConfig, parse_model
 
 __all__ = ["register"]
@@ -75,7 +75,7 @@ def _summary(run: Path, until: str) -> None:
         return
     from codesign.report import summary_table
 
-    console = Console()
+    console = terminal()
     console.print(summary_table(run))
     console.print(f"report: {run / 'report.html'}", soft_wrap=True, highlight=False)
 
@@ -87,7 +87,7 @@ def verify(run: RunArgument) -> None:
 
     with StageProgress() as progress:
         checks = verify_run(open_run(run, notify=progress.notify))
-    Console().print(verify_table(checks))
+    terminal().print(verify_table(checks))
 
 
 def sweep(
@@ -99,4 +99,4 @@ def sweep(
 
     with StageProgress() as progress:
         table = run_sweep(config, run, notify=progress.notify)
-    Console().print(table)
+    terminal().print(table)

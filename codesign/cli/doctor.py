@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from codesign.cli.tables import terminal
 from codesign.errors import ToolNotFound, ToolTooOld
 
 __all__ = ["register"]
@@ -67,4 +67,4 @@ def doctor() -> None:
     folder = os.environ.get("CODESIGN_DATA")
     state = folder if folder and Path(folder).is_dir() else "[yellow]not set" if not folder else "[red]no such folder"
     table.add_row("CODESIGN_DATA", state, "a folder of data sets", "export CODESIGN_DATA=FOLDER")
-    Console().print(table)
+    terminal().print(table)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from codesign.cli.tables import cost_table, devices_table, read_topology, terminal
 
 __all__ = ["register"]
 
@@ -27,7 +28,7 @@ def report(
     """Write a run's report.html again, print its figures as JSON, or compare several runs."""
     from codesign.report import compare_runs, figures, summary_table, write_report
 
-    console = Console()
+    console = terminal()
     if as_json:
         values = [figures(run) for run in runs]
         print(json.dumps(values[0] if len(values) == 1 else values, indent=2))
@@ -51,19 +52,17 @@ def cost(
 ) -> None:
     """Worst-case LUTs, table bits, depth and cycles of a topology, before any training."""
     from codesign.accel import topology_cost
-    from codesign.cli.tables import cost_table, read_topology
 
     shape = read_topology(topology, inputs=inputs, answers=answers)
     result = topology_cost(shape, lut_inputs=lut_inputs)
     if as_json:
         print(json.dumps(result.as_dict(), indent=2))
     else:
-        Console().print(cost_table(shape, result))
+        terminal().print(cost_table(shape, result))
 
 
 def devices() -> None:
     """List the known devices and their resources."""
     from codesign.accel import devices as known
-    from codesign.cli.tables import devices_table
 
-    Console().print(devices_table(known()))
+    terminal().print(devices_table(known()))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from codesign.accel import Device, TopologyCost
@@ -11,7 +13,7 @@ from codesign.config import BuildConfig, Section, TopologyConfig, parse_model, r
 from codesign.errors import ConfigError
 from codesign.ir import PRESETS, Topology
 
-__all__ = ["cost_table", "devices_table", "read_topology"]
+__all__ = ["cost_table", "devices_table", "read_topology", "terminal"]
 
 KNOWN_SHAPES = {
     "digits": (64, 10, "classification"),
@@ -22,6 +24,11 @@ KNOWN_SHAPES = {
     "jets_sim": (16, 5, "classification"),
 }
 """Features and classes of the known data sets in their default form, so that cost needs no data."""
+
+
+def terminal() -> Console:
+    """A console for results; as wide as it needs to be where the output is not a terminal."""
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
 
 
 class TopologyFile(Section):
@@ -64,22 +71,26 @@ def read_topology(path: Path, *, inputs: int | None, answers: int | None) -> Top
 
 def cost_table(topology: Topology, cost: TopologyCost) -> Table:
     """Worst-case figures, a row a layer."""
-    table = Table(title=f"{topology.name}: worst case before training (estimated, encoder and decision not counted)")
-    for heading in ("layer", "tables", "address bits", "output bits", "table bits", "LUTs", "depth", "cycles"):
-        table.add_column(heading, justify="left" if heading == "layer" else "right")
+    title = f"{topology.name}: worst case on {cost.lut_inputs}-input LUTs, before training (estimated)"
+    table = Table(title=title, caption="not counted: " + "; ".join(cost.left_out), caption_justify="left")
+    headings = ("layer", "neurons", "tables", "address bits", "table bits", "table LUTs", "sum LUTs", "depth", "cycles")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "layer" else "right", no_wrap=True)
     for layer in cost.layers:
         table.add_row(
             layer.name,
+            f"{layer.neurons:,}",
             f"{layer.tables:,}",
             str(layer.address_bits),
-            str(layer.output_bits),
             f"{layer.table_bits:,}",
-            f"{layer.luts:,}",
+            f"{layer.table_luts:,}",
+            f"{layer.sum_luts:,}",
             str(layer.depth),
             str(layer.cycles),
         )
     table.add_section()
-    table.add_row("all", "", "", "", f"{cost.table_bits:,}", f"{cost.luts:,}", str(cost.depth), str(cost.cycles))
+    totals = [sum(getattr(layer, key) for layer in cost.layers) for key in ("table_bits", "table_luts", "sum_luts")]
+    table.add_row("all", "", "", "", *(f"{total:,}" for total in totals), str(cost.depth), str(cost.cycles))
     return table
 
 
@@ -87,7 +98,7 @@ def devices_table(devices: tuple[Device, ...]) -> Table:
     """Known devices and their resources."""
     table = Table(title="devices")
     for heading in ("name", "part", "family", "LUT", "LUTs", "FFs", "block RAMs", "DSPs"):
-        table.add_column(heading, justify="left" if heading in ("name", "part", "family") else "right")
+        table.add_column(heading, justify="left" if heading in ("name", "part", "family") else "right", no_wrap=True)
     for d in devices:
         table.add_row(
             d.name,
