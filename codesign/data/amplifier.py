@@ -97,7 +97,7 @@ def excitation(
 
     Peaks are clipped and the clipping noise filtered off again, 24 times over (J. Armstrong, "Peak-to-average power
     reduction for OFDM by repeated clipping and frequency domain filtering", Electronics Letters 38(5), 2002), so
-    that the ratio ends a little above the limit. The same arguments give the same signal.
+    that the ratio ends within about 0.2 dB of the limit. The same arguments give the same signal.
     """
     if samples < 1 or oversampling < 2 or peak <= 0 or papr_limit_db <= 0:
         raise DataError(

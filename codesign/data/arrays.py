@@ -27,7 +27,7 @@ def read_npz(path: Path, *, only: tuple[str, ...] | None = None) -> dict[str, ND
     if _magic(path) == _NPY:
         raise DataError(f"{path} must be an npz archive of named arrays; it holds one array. Name it .npy.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files if only is None or key in only}
     except _DAMAGED as problem:
         raise DataError(_damaged(path, "npz", problem)) from None
@@ -38,7 +38,8 @@ def read_npy(path: Path) -> NDArray:
     if _magic(path)[:4] == _ZIP:
         raise DataError(f"{path} must hold one array; it is an archive of several. Name it .npz.")
     try:
-        return np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            return np.load(file, allow_pickle=False)
     except _DAMAGED as problem:
         raise DataError(_damaged(path, "npy", problem)) from None
 

@@ -55,7 +55,8 @@ def open_csv(path: Path, *, delimiter: str = ",", header: bool = True) -> TextFi
         if not name or names.count(name) > 1:
             what = f"the column name {name!r} stands twice" if name else "a column has no name"
             raise DataError(f"{path}:{line}: {what}; names must be given and differ")
-    return TextFile(path, names, line, delimiter)
+    last = line + sum(cell.count("\n") for cell in cells)  # a quoted name may span lines
+    return TextFile(path, names, last, delimiter)
 
 
 def _is_number(text: str) -> bool:

@@ -74,7 +74,7 @@ def _check_sizes(table: Table, part: NDArray, strata: NDArray, *, needed: int) -
     short = np.flatnonzero(counts < needed)
     if not len(short):
         return
-    kind = "rows" if table.groups is None else "distinct rows"
+    kind = "row(s)" if table.groups is None else "distinct row(s)"
     if table.task == "regression":
         raise DataError(f"data set {table.name!r} has {counts[0]} {kind}; it needs at least {needed} to be split")
     raise DataError(
