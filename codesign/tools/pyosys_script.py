@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pathlib import Path
 
 
-def main(script: str) -> None:
-    """Run the script file; yosys itself exits with a status other than 0 on an error."""
+def main(script: Path) -> None:
+    """Run the script, a command a line; yosys itself exits with a status other than 0 on an error.
+
+    yosys' own `script` command cannot take a path with blanks, so the lines are given to it one by one.
+    """
     yosys = import_module("pyosys.libyosys")  # a compiled module without type stubs
-    yosys.run_pass(f"script {_quoted(script)}", yosys.Design())
-
-
-def _quoted(path: str) -> str:
-    if '"' in path or "\n" in path:
-        raise SystemExit(f"yosys cannot read a script whose path holds a quote or line break: {path!r}")
-    return f'"{path}"'
+    design = yosys.Design()
+    for line in script.read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            yosys.run_pass(line.strip(), design)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(Path(sys.argv[1]))

@@ -73,9 +73,9 @@ def find_vivado() -> Found:
 
 
 def run_vivado(
-    found: Found, script: Path, folder: Path, *, log: str, timeout_s: float, memory_gb: float | None
+    found: Found, script: str, folder: Path, *, log: str, timeout_s: float, memory_gb: float | None
 ) -> Finished:
-    """Run a Tcl script in batch mode in `folder`; raises ToolFailed."""
+    """Run the Tcl script `folder`/`script` in batch mode with `folder` as working folder; raises ToolFailed."""
     command = [found.path, "-mode", "batch", "-nojournal", "-nolog", "-notrace", "-source", script]
     return run(command, folder, log=log, timeout_s=timeout_s, memory_gb=memory_gb, environment=found.environment)
 

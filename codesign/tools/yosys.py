@@ -95,15 +95,16 @@ def find_yosys(path: Path | None = None) -> Yosys:
 
 
 def run_yosys(
-    yosys: Yosys, script: Path, folder: Path, *, log: str, timeout_s: float, memory_gb: float | None
+    yosys: Yosys, script: str, folder: Path, *, log: str, timeout_s: float, memory_gb: float | None
 ) -> Finished:
-    """Run a script file with `folder` as working folder; all output goes to `folder`/`log`.
+    """Run the script file `folder`/`script` with `folder` as working folder; all output goes to `folder`/`log`.
 
-    The memory limit holds for native programs; WebAssembly reserves far more address space than its 4 GiB and is not
-    limited further. Raises ToolFailed (exit code, signal, timeout), and also where the log holds no sign of yosys.
+    The script should name files relative to `folder`: WebAssembly programs see a /tmp of their own. The memory limit
+    holds for native programs; WebAssembly reserves far more address space than its 4 GiB and is not limited further.
+    Raises ToolFailed (exit code, signal, timeout), also where the log holds no sign that yosys did anything.
     """
     memory = None if yosys.kind == "yowasp" else memory_gb
-    command = [*yosys.command, str(script)]
+    command = [*yosys.command, script]
     done = run(command, folder, log=log, timeout_s=timeout_s, memory_gb=memory, environment=yosys.environment)
     if "Executing" not in done.output:
         raise ToolFailed(
