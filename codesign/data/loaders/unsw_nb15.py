@@ -254,6 +254,9 @@ def _bits_table(path: Path, variant: str, config: DataConfig) -> Table:
         row = int(np.flatnonzero(~((x == 0) | (x == 1)).all(axis=1))[0]) if x.dtype.kind in "biuf" else 0
         raise DataError(f"{where(row)}: every feature must be a bit, 0 or 1")
     x = x.astype(np.uint8)
+    if config.features is not None:
+        chosen = known_names(list(config.features), names, what="data.features", where=str(path))
+        x, names = x[:, chosen], tuple(config.features)
     y, classes = class_numbers(label, where=where, column="label", names=_CLASSES)
     notes = (_NOTE, *notes, *file_notes([path]))
     table = Table(
