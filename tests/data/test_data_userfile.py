@@ -204,6 +204,11 @@ def test_npz_images_are_flattened(tmp_path):
     assert data.inputs == 20 and data.word == Fixed(8)
 
 
+def test_the_home_folder_may_be_named_by_a_tilde(tmp_path):
+    write(Path.home(), "csv")
+    assert open_file(Path("~/trees.csv")).feature_names == NAMES
+
+
 def test_files_of_their_own_for_other_parts(tmp_path):
     for name, rows in (("a", slice(0, 30)), ("b", slice(30, 45)), ("c", slice(45, 60))):
         (tmp_path / f"{name}.csv").write_text(csv_text({k: v[rows] for k, v in columns(kind=WORDS).items()}))
@@ -212,6 +217,11 @@ def test_files_of_their_own_for_other_parts(tmp_path):
     assert np.array_equal(data.x_train, X[:30].astype(np.float32))
     assert np.array_equal(data.x_validation, X[30:45].astype(np.float32))
     assert np.array_equal(data.x_test, X[45:].astype(np.float32)) and np.array_equal(data.y_test, Y[45:])
+    assert [note.split(",")[0] for note in data.notes if "SHA-256" in note] == [
+        "file a.csv",
+        "file b.csv",
+        "file c.csv",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["csv", "npz"])

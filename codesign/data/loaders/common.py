@@ -42,7 +42,7 @@ class NoOptions(Section):
 
 def given_path(config: DataConfig, folder: Path | None) -> Path | None:
     """The path that the configuration names, resolved against its folder."""
-    return None if config.path is None else (folder or Path()) / config.path
+    return None if config.path is None else (folder or Path()) / config.path.expanduser()
 
 
 def refuse_target(config: DataConfig, known: Sequence[str] = ()) -> None:

@@ -16,6 +16,7 @@ from codesign.data.delimited import open_arff, open_csv, read_columns
 from codesign.data.frame import Frame, find_column, joined
 from codesign.data.labels import as_text, class_numbers, part_codes
 from codesign.data.loaders.usernpz import read_user_npz
+from codesign.data.lookup import file_notes
 from codesign.data.options import read_options
 from codesign.data.parquet import parquet_names, read_parquet
 from codesign.data.splits import draw_parts, duplicate_groups, overlap_notes
@@ -78,7 +79,7 @@ def load_file(config: DataConfig, *, folder: Path | None = None) -> Table:
     base = folder or Path()
     if config.path is None:
         raise ConfigError("data.path: `source: file` needs the path of a csv, tsv, arff, parquet, npy or npz file")
-    path = base / config.path
+    path = base / config.path.expanduser()
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:
         raise ConfigError(f"data.path: must end in one of {', '.join(_KINDS)}, not {path.name!r}")
@@ -89,7 +90,9 @@ def load_file(config: DataConfig, *, folder: Path | None = None) -> Table:
         table = read_user_npz(path, config, classes=options.classes, split=options.split)
     else:
         table = _read_table(path, kind, config, options, base)
-    return _finish(table, config, group=options.group_duplicates)
+    more = [options.target_path, options.validation_path, options.test_path]
+    notes = file_notes([path, *(base / name.expanduser() for name in more if name is not None)])
+    return _finish(replace(table, notes=notes), config, group=options.group_duplicates)
 
 
 def _finish(table: Table, config: DataConfig, *, group: bool) -> Table:
@@ -105,7 +108,7 @@ def _finish(table: Table, config: DataConfig, *, group: bool) -> Table:
 
 def _read_table(path: Path, kind: str, config: DataConfig, options: FileOptions, base: Path) -> Table:
     extra = [(VALIDATION, options.validation_path), (TEST, options.test_path)]
-    files = [(TRAIN, path), *((code, base / more) for code, more in extra if more is not None)]
+    files = [(TRAIN, path), *((code, base / more.expanduser()) for code, more in extra if more is not None)]
     opened = [(code, _open(file, kind, options)) for code, file in files]
     first = opened[0][1]
     targets = _targets(first, config, has_file=options.target_path is not None)
@@ -164,7 +167,7 @@ def _answers(
 ) -> tuple[NDArray, tuple[str, ...]]:
     where, column = frame.where, targets[0] if targets else "target"
     if options.target_path is not None:
-        path = base / options.target_path
+        path = base / options.target_path.expanduser()
         values = read_npy(path)
         where, column = row_of(str(path)), path.name
         if len(values.shape) == 0 or len(values) != frame.rows:
