@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codesign.config import DataConfig
 from codesign.data.dataset import PARTS, DataSet, check_dataset
@@ -50,6 +51,7 @@ SOURCES: dict[str, Loader] = {
 }
 """Every source that `data.source` can name."""
 
+_BLOCK_ROWS = 1024
 _OWN_FEATURES = ("unsw_nb15", "file")
 """Sources that read `data.features` themselves."""
 
@@ -81,6 +83,15 @@ def _chosen_features(table: Table, wanted: list[str]) -> Table:
     return replace(table, x=table.x[:, places], feature_names=tuple(wanted))
 
 
+def _float_rows(x: NDArray, rows: NDArray) -> NDArray[np.float32]:
+    """The given rows as float32, block by block: no second copy of a large set."""
+    out = np.empty((len(rows), x.shape[1]), dtype=np.float32)
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        block = slice(start, start + _BLOCK_ROWS)
+        out[block] = x[rows[block]]
+    return out
+
+
 def _dataset(table: Table) -> DataSet:
     assert table.part is not None
     rows = {
@@ -90,7 +101,7 @@ def _dataset(table: Table) -> DataSet:
     arrays: dict[str, np.ndarray] = {}
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and check_dataset names it
         for name, chosen in rows.items():
-            arrays[f"x_{name}"] = table.x[chosen].astype(np.float32)
+            arrays[f"x_{name}"] = _float_rows(table.x, chosen)
             arrays[f"y_{name}"] = table.y[chosen].astype(kind)
     data = DataSet(
         name=table.name,
