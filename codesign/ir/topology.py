@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from codesign.errors import ConfigError, TableTooLarge, did_you_mean
+from codesign.ir.formats import bits_for_range
 
 __all__ = ["DEFAULT_MAX_ADDRESS_BITS", "PRESETS", "Layer", "Topology", "check_topology", "preset"]
 
 DEFAULT_MAX_ADDRESS_BITS = 15
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+"""What a layer may be called: it becomes part of Verilog names."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,15 @@ class Topology:
         """Address bits of each table of layer `index`."""
         return self.fan_in(index) * self.signal_bits(index)
 
+    def term_bits(self, index: int) -> int:
+        """Bits of the code that each term of layer `index` gives."""
+        layer = self.layers[index]
+        return layer.bits if layer.term_bits is None else layer.term_bits
+
+    def sum_bits(self, index: int) -> int:
+        """Bits of the exact sum of a neuron's terms in layer `index`."""
+        return bits_for_range(0, self.layers[index].terms * ((1 << self.term_bits(index)) - 1)).bits
+
 
 def check_topology(topology: Topology) -> Topology:
     """Return the topology if it can be built, else raise a ConfigError or TableTooLarge naming the layer."""
@@ -85,7 +99,18 @@ def check_topology(topology: Topology) -> Topology:
         raise ConfigError(f"topology {topology.name!r}: input_bits must be 1 to 16, not {topology.input_bits}")
     if not topology.layers:
         raise ConfigError(f"topology {topology.name!r} must have at least one layer")
+    taken = {"encode", "decide"}
     for index, layer in enumerate(topology.layers):
+        if not _NAME.match(layer.name):
+            raise ConfigError(
+                f"layer {index}: name must be letters, digits and '_', starting with a letter, not {layer.name!r}"
+            )
+        names = {layer.name} if layer.terms == 1 else {layer.name, f"{layer.name}_terms", f"{layer.name}_sums"}
+        if names & taken:
+            raise ConfigError(f"layer {layer.name!r}: the stage name {min(names & taken)!r} is taken; rename the layer")
+        taken |= names
+        if layer.term_bits is not None and not 1 <= layer.term_bits <= 16:
+            raise ConfigError(f"layer {layer.name!r}: term_bits must be 1 to 16, not {layer.term_bits}")
         for key, low, high in (("width", 1, 1 << 20), ("fan_in", 1, 64), ("bits", 1, 16), ("terms", 1, 4096)):
             value = getattr(layer, key)
             if not low <= value <= high:
@@ -98,7 +123,20 @@ def check_topology(topology: Topology) -> Topology:
                 f"the cap is {topology.max_address_bits} bits. "
                 "Lower fan_in or bits, or raise max_address_bits."
             )
+        if layer.terms > 1 and index < len(topology.layers) - 1:
+            _check_sum(topology, index)
     return topology
+
+
+def _check_sum(topology: Topology, index: int) -> None:
+    """A hidden neuron of several terms has one more table: from the exact sum of its terms to its code."""
+    layer, bits = topology.layers[index], topology.sum_bits(index)
+    if bits > topology.max_address_bits:
+        raise TableTooLarge(
+            f"layer {layer.name!r}: the sum of {layer.terms} terms of {topology.term_bits(index)} bits has {bits} "
+            f"bits, a table of {1 << bits} rows x {layer.bits} bits a neuron; the cap is {topology.max_address_bits} bits. "
+            "Lower terms or term_bits, or raise max_address_bits."
+        )
 
 
 def _logicnets(name: str, inputs: int, hidden: tuple[int, ...], outputs: int, bits: str, fan_in: str) -> Topology:
