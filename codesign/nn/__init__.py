@@ -13,7 +13,9 @@ except ImportError as problem:
 
 from codesign.nn.encoder import InputEncoder
 from codesign.nn.layers import LutLayer
-from codesign.nn.masks import MASKS, Mask, MaskView, RandomMask
+from codesign.nn.learned_masks import MagnitudeMask, RegrowMask
+from codesign.nn.mask_registry import MASKS
+from codesign.nn.masks import Mask, MaskView, RandomMask
 from codesign.nn.model import LutModel, build_model
 from codesign.nn.neurons import NEURONS, NeuronFunction
 from codesign.nn.quantizers import QUANTIZERS, BrevitasQuantizer, Quantizer
@@ -29,11 +31,13 @@ __all__ = [
     "InputEncoder",
     "LutLayer",
     "LutModel",
+    "MagnitudeMask",
     "Mask",
     "MaskView",
     "NeuronFunction",
     "Quantizer",
     "RandomMask",
+    "RegrowMask",
     "TrainResult",
     "build_model",
     "load_model",

@@ -49,14 +49,22 @@ def prepare_answers(model: LutModel, data: DataSet, y: NDArray) -> Tensor:
     return torch.from_numpy(classes.astype(np.int64))
 
 
-def training_loss(task: str, values: Tensor, wanted: Tensor, *, gain: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Mean loss of outputs' values (batch, outputs): cross entropy on values times `gain`, or mean squared error."""
+def training_loss(
+    task: str, values: Tensor, wanted: Tensor, *, gain: Tensor, step: Tensor | float, label_smoothing: float = 0.0
+) -> Tensor:
+    """Mean loss of outputs' values (batch, outputs): cross entropy on values times `gain`, or mean squared error.
+
+    step: between neighbouring values. On a tie the hardware answers with the lowest class, so each class but the
+    first gives way by less than a step: the largest logit is then always the hardware's answer.
+    """
     if task == "regression":
         return F.mse_loss(values, wanted.to(values.dtype))
     logits = values * gain.abs()
     if values.shape[1] == 1:
         soft = wanted.to(values.dtype) * (1 - label_smoothing) + label_smoothing / 2
         return F.binary_cross_entropy_with_logits(logits[:, 0], soft)
+    classes = torch.arange(values.shape[1], device=values.device, dtype=values.dtype)
+    logits = logits - classes * (gain.abs() * step / values.shape[1])
     return F.cross_entropy(logits, wanted, label_smoothing=label_smoothing)
 
 
@@ -65,8 +73,8 @@ def evaluate_model(model: LutModel, data: DataSet, x: NDArray, y: NDArray) -> Sc
     """Score the exact codes that the hardware will give, on rows x with answers y."""
     codes = model.output_codes(x)
     values = model.output_levels().detach().cpu()[torch.from_numpy(codes.astype(np.int64))]
-    gain = model.logit_gain.detach().cpu().double()
-    loss = float(training_loss(model.spec.task, values, prepare_answers(model, data, y), gain=gain))
+    gain, step = model.logit_gain.detach().cpu().double(), model.output_step()
+    loss = float(training_loss(model.spec.task, values, prepare_answers(model, data, y), gain=gain, step=step))
     if model.spec.task == "regression":
         return Score(loss, float(np.sqrt(loss)) * float(model.target_spread))
     chosen = codes.argmax(axis=1) if codes.shape[1] > 1 else codes[:, 0] >= model.threshold()

@@ -7,15 +7,14 @@ every optimizer step whether some of them should change; the weights of changed 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from codesign.errors import ConfigError
-from codesign.nn.plugins import find_class
 
-__all__ = ["MASKS", "Mask", "MaskView", "RandomMask", "balanced_sources", "make_mask"]
+__all__ = ["Mask", "MaskView", "RandomMask", "balanced_sources"]
 
 
 @dataclass(frozen=True)
@@ -154,28 +153,3 @@ def balanced_sources(
 
 class RandomMask(Mask):
     """Fixed random sources, drawn once (LogicNets)."""
-
-
-MASKS: dict[str, type[Mask]] = {"random": RandomMask}
-"""Masks by name."""
-
-
-def make_mask(
-    name: str,
-    rows: int,
-    *,
-    signals: int,
-    fan_in: int,
-    generator: torch.Generator,
-    usable: Tensor | None = None,
-    layer: str = "",
-    options: dict[str, Any] | None = None,
-) -> Mask:
-    """Build the mask `name` and draw its first sources; wrong options are a ConfigError."""
-    kind = find_class(name, Mask, known=MASKS, what="sparsity method")
-    try:
-        made = kind(rows, signals, fan_in=fan_in, generator=generator, usable=usable, layer=layer, **(options or {}))
-    except TypeError as problem:
-        raise ConfigError(f"sparsity method {name!r} does not take these options: {problem}") from None
-    made.start()
-    return made

@@ -19,7 +19,7 @@ from codesign.ir.topology import check_topology
 from codesign.nn.encoder import EncoderShape, InputEncoder
 from codesign.nn.inputs import fit_encoder
 from codesign.nn.layers import LayerShape, LutLayer
-from codesign.nn.masks import make_mask
+from codesign.nn.mask_registry import make_mask
 from codesign.nn.neurons import NEURONS, NeuronFunction, make_neurons
 from codesign.nn.plugins import find_class
 from codesign.nn.quantizers import make_quantizer
@@ -69,7 +69,7 @@ class LutModel(nn.Module):
         self.register_buffer("target_mean", torch.zeros((), dtype=torch.float64))
         self.register_buffer("target_spread", torch.ones((), dtype=torch.float64))
         with torch.no_grad():
-            self.logit_gain.fill_(4.0 / (float(self.output_levels().abs().max()) or 1.0))
+            self.logit_gain.fill_(1.0 / (float(self.output_levels().abs().max()) or 1.0))
 
     def _layers(self, usable: Tensor | None) -> Iterator[LutLayer]:
         spec = self.spec
@@ -148,6 +148,14 @@ class LutModel(nn.Module):
         scale, offset = last.sum_scale()
         top = last.shape.terms * (2**last.shape.term_bits - 1)
         return (torch.arange(top + 1, dtype=torch.float64, device=scale.device) * scale + offset).to(self.device)
+
+    def output_step(self) -> float:
+        """Return the step between neighbouring output values."""
+        last = self.lut_layers()[-1]
+        quantizer = last.term_quantizer or last.quantizer
+        assert quantizer is not None
+        levels = quantizer.levels()
+        return float(levels[1] - levels[0])
 
     @torch.no_grad()
     def stages(self, features: NDArray) -> list[Codes]:

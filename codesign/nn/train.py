@@ -201,9 +201,14 @@ class _Run:
             layer.start_capture()
         self.optimizer.zero_grad(set_to_none=True)
         values = self.model(self.x[rows])
-        smoothing = self.config.label_smoothing
-        task = self.model.spec.task
-        loss = training_loss(task, values, self.y[rows], gain=self.model.logit_gain, label_smoothing=smoothing)
+        loss = training_loss(
+            self.model.spec.task,
+            values,
+            self.y[rows],
+            gain=self.model.logit_gain,
+            step=self.model.output_step(),
+            label_smoothing=self.config.label_smoothing,
+        )
         loss.backward()
         self.optimizer.step()
         for layer in due:

@@ -1,0 +1,39 @@
+"""The sparsity methods by name, and how one is built for a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from codesign.errors import ConfigError
+from codesign.nn.learned_masks import MagnitudeMask, RegrowMask
+from codesign.nn.masks import Mask, RandomMask
+from codesign.nn.plugins import find_class
+
+__all__ = ["MASKS", "make_mask"]
+
+MASKS: dict[str, type[Mask]] = {"random": RandomMask, "magnitude": MagnitudeMask, "regrow": RegrowMask}
+"""Masks by name."""
+
+
+def make_mask(
+    name: str,
+    rows: int,
+    *,
+    signals: int,
+    fan_in: int,
+    generator: torch.Generator,
+    usable: Tensor | None = None,
+    layer: str = "",
+    options: dict[str, Any] | None = None,
+) -> Mask:
+    """Build the mask `name` and draw its first sources; wrong options are a ConfigError."""
+    kind = find_class(name, Mask, known=MASKS, what="sparsity method")
+    try:
+        made = kind(rows, signals, fan_in=fan_in, generator=generator, usable=usable, layer=layer, **(options or {}))
+    except TypeError as problem:
+        raise ConfigError(f"sparsity method {name!r} does not take these options: {problem}") from None
+    made.start()
+    return made
