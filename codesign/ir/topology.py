@@ -134,7 +134,8 @@ def _check_sum(topology: Topology, index: int) -> None:
     if bits > topology.max_address_bits:
         raise TableTooLarge(
             f"layer {layer.name!r}: the sum of {layer.terms} terms of {topology.term_bits(index)} bits has {bits} "
-            f"bits, a table of {1 << bits} rows x {layer.bits} bits a neuron; the cap is {topology.max_address_bits} bits. "
+            f"bits, a table of {1 << bits} rows x {layer.bits} bits a neuron; the cap is "
+            f"{topology.max_address_bits} bits. "
             "Lower terms or term_bits, or raise max_address_bits."
         )
 
