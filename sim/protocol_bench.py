@@ -176,8 +176,8 @@ async def full_rate(dut):
 @cocotb.test()
 async def gaps_between_inputs(dut):
     """Noise on the data while valid is low must not reach an answer, at any density of inputs."""
+    player = Player(dut, "gaps")
     for gaps in (0.2, 0.7):
-        player = Player(dut, f"gaps {gaps}")
         await player.reset()
         await player.play(VECTORS, gaps=gaps)
         if BARE:
@@ -209,8 +209,8 @@ async def reset_in_mid_stream(dut):
 @cocotb.test(skip=BARE)
 async def back_pressure(dut):
     """Answers wait, unchanged, until they are accepted; none is lost or repeated."""
+    player = Player(dut, "stalls")
     for stalls in (0.3, 0.8):
-        player = Player(dut, f"stalls {stalls}")
         await player.reset()
         await player.play(VECTORS, stalls=stalls)
 
@@ -218,8 +218,8 @@ async def back_pressure(dut):
 @cocotb.test(skip=BARE)
 async def gaps_and_back_pressure(dut):
     """Both at once, so that every mix of full and empty stages occurs."""
+    player = Player(dut, "both")
     for share in (0.25, 0.6):
-        player = Player(dut, f"both {share}")
         await player.reset()
         await player.play(VECTORS, gaps=share, stalls=share)
 

@@ -70,6 +70,10 @@ def main():
     parser.add_argument("--only-build", action="store_true")
     parser.add_argument("--only-test", action="store_true", help="use what is compiled")
     parser.add_argument("--work", type=Path, help="where to run and write results.xml (default: the build folder)")
+    parser.add_argument("--verilator", type=Path, help="the program to use")
+    parser.add_argument(
+        "--make", action="append", default=[], help="a further argument of make, such as VARIABLE=value"
+    )
     options = parser.parse_args()
     folder = options.folder.resolve()
     build_folder = (options.build or folder / "build" / "cocotb").resolve()
@@ -80,11 +84,12 @@ def main():
         from cocotb_tools.runner import get_runner
     except ImportError:
         sys.exit("cocotb 2.1 was not found: `pip install 'cocotb>=2.1'`")
-    programs = verilator_folder()
+    programs = options.verilator.parent if options.verilator else verilator_folder()
     os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ.pop("CXXFLAGS", None)
     os.environ.pop("PYTEST_CURRENT_TEST", None)
-    os.environ["MAKEFLAGS"] = f"PYTHON3={sys.executable} CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1"
+    variables = [f"PYTHON3={sys.executable}", "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O1", *options.make]
+    os.environ["MAKEFLAGS"] = " ".join(variable.replace(" ", "\\ ") for variable in variables)
     runner = get_runner("verilator")
     if not options.only_test:
         check_version(programs / "verilator")
@@ -98,6 +103,8 @@ def main():
     runner.test(
         test_module="protocol_bench",
         hdl_toplevel=design["top"],
+        hdl_toplevel_lang="verilog",
+        parameters={},
         build_dir=build_folder,
         test_dir=work,
         results_xml=str(results),

@@ -200,7 +200,12 @@ class SimulateConfig(Section):
 
     vectors: Annotated[int, Field(gt=0)] | None = None
     """Test rows to stream; None for all."""
+    stress_vectors: Annotated[int, Field(ge=0)] = 2000
+    """Rows to stream once more with random gaps and back-pressure; 0 for none."""
+    seed: int = 1
+    """Of the gaps, the back-pressure and the registers' contents before reset."""
     cocotb: bool = True
+    """Check the interface's protocol with cocotb as well."""
     timeout_s: Annotated[float, Field(gt=0)] = 1800
 
 

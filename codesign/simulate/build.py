@@ -1,0 +1,197 @@
+"""Compiles a design with Verilator and a bench, or takes the compiled program from the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from codesign.errors import DataError
+from codesign.resources import resource_dir
+from codesign.rtl import Design
+from codesign.simulate.bench import HARNESS_FILES, bench_header
+from codesign.simulate.cache import BuildCache, digest
+from codesign.tools import run
+from codesign.tools.verilator import Verilator
+
+__all__ = ["Built", "build_harness", "build_protocol", "source_files"]
+
+# Measured on a network of jsc-l's size (docs/simulation.md): -O1 compiles in two thirds of -O2's time and the result
+# runs as fast. One C++ file is the least work for small designs; large ones are cut for parallel compiling.
+_VERILATE = ("--cc", "--exe", "-O3", "--no-timing", "--x-initial", "unique", "--prefix", "Vdut")
+_MAKE = ("OPT_FAST=-O1",)
+_SPLIT_ABOVE_BYTES = 1 << 20
+_SPLIT_STATEMENTS = 4000
+
+
+@dataclass(frozen=True)
+class Built:
+    """A compiled simulator. seconds: what compiling took, also where it was done earlier and `cached` is True."""
+
+    program: Path
+    seconds: float
+    cached: bool
+
+
+def source_files(design: Design, folder: Path) -> list[Path]:
+    """Return the paths of the design's Verilog; a missing file is a DataError."""
+    sources = [folder / source for source in design.sources]
+    for source in sources:
+        if not source.is_file():
+            raise DataError(f"{source} is missing, though design.json lists it; emit the design again")
+    return sources
+
+
+def build_harness(
+    design: Design, folder: Path, *, verilator: Verilator, work: Path, timeout_s: float, jobs: int = 2
+) -> Built:
+    """Compile the C++ harness with the design of `folder` to `work`/Vdut. Logs go to `work`; raises ToolFailed."""
+    room = resource_dir("sim")
+    bench = {name: (room / name).read_bytes() for name in HARNESS_FILES}
+    bench["bench_config.h"] = bench_header(design).encode()
+    split = sum(source.stat().st_size for source in source_files(design, folder)) > _SPLIT_ABOVE_BYTES
+    options = [*_VERILATE, "--top-module", design.top, "--output-split", str(_SPLIT_STATEMENTS if split else 0)]
+    tools = [*_toolchain(verilator), "harness", *_MAKE]
+    key = digest([*tools, *options, *_contents(design, folder), *(part for item in bench.items() for part in item)])
+    cache = BuildCache()
+    if (known := _fetch(cache, key, work, "Vdut")) is not None:
+        return known
+    log = work.resolve()
+    with _scratch(design, folder) as scratch:
+        started = time.monotonic()
+        for name, content in bench.items():
+            (scratch / name).write_bytes(content)
+        command = [verilator.path, *options, "--Mdir", "obj", "-CFLAGS", f"-I{scratch}", *design.sources, "harness.cpp"]
+        run(
+            command,
+            scratch,
+            log=str(log / "verilate.log"),
+            timeout_s=timeout_s,
+            environment=verilator.environment,
+        )
+        runtime = _Runtime(cache, digest(["runtime", *tools]), scratch / "runtime")
+        make = ["make", "-C", "obj", "-f", "Vdut.mk", f"-j{jobs}", *_MAKE, *verilator.make_arguments]
+        run(
+            [*make, *runtime.make_arguments],
+            scratch,
+            log=str(log / "make.log"),
+            timeout_s=timeout_s,
+            environment=verilator.environment,
+        )
+        runtime.keep(scratch / "obj")
+        return _finish(cache, key, work, scratch / "obj" / "Vdut", time.monotonic() - started)
+
+
+def build_protocol(design: Design, folder: Path, *, verilator: Verilator, work: Path, timeout_s: float) -> Built:
+    """Compile the design of `folder` for cocotb to `work`/<top>, through cocotb's runner. Raises ToolFailed."""
+    script = resource_dir("sim") / "run_cocotb.py"
+    tools = [*_toolchain(verilator), "cocotb", version("cocotb"), sys.prefix, script.read_bytes()]
+    key = digest([*tools, design.top, *_contents(design, folder)])
+    cache = BuildCache()
+    if (known := _fetch(cache, key, work, design.top)) is not None:
+        return known
+    log = work.resolve()
+    with _scratch(design, folder) as scratch:
+        started = time.monotonic()
+        runtime = _Runtime(cache, digest(["runtime", *tools]), scratch / "runtime")
+        command = [sys.executable, script, "--folder", scratch, "--build", scratch / "obj", "--only-build"]
+        command += ["--verilator", verilator.path]
+        run(
+            [*command, *(f"--make={argument}" for argument in runtime.make_arguments)],
+            scratch,
+            log=str(log / "build_cocotb.log"),
+            timeout_s=timeout_s,
+            environment=verilator.environment,
+        )
+        runtime.keep(scratch / "obj")
+        return _finish(cache, key, work, scratch / "obj" / design.top, time.monotonic() - started)
+
+
+class _Runtime:
+    """Verilator's own C++ library, compiled once for all designs: two thirds of the work for a small one."""
+
+    def __init__(self, cache: BuildCache, key: str, folder: Path):
+        self.cache, self.key = cache, key
+        self.known = cache.fetch(key, folder)
+        self.archive = folder / "libruntime.a"
+
+    @property
+    def make_arguments(self) -> tuple[str, ...]:
+        """What makes Verilator's makefile link the archive instead of compiling the library again."""
+        return ("VM_GLOBAL_FAST=", "VM_GLOBAL_SLOW=", f"USER_LDLIBS={self.archive}") if self.known else ()
+
+    def keep(self, built: Path) -> None:
+        """Keep the library that was compiled with a design, if none was known."""
+        if self.known:
+            return
+        objects = sorted(built.glob("verilated*.o"))
+        self.archive.parent.mkdir(exist_ok=True)
+        run(["ar", "-rcs", self.archive, *objects], built, log="runtime.log", timeout_s=60)
+        self.cache.store(self.key, [self.archive])
+
+
+def _toolchain(verilator: Verilator) -> list[str]:
+    """Return what tells one Verilator and C++ compiler from another."""
+    stamps: list[str] = []
+    for program in (shutil.which("c++"), verilator.path, verilator.path.with_name("verilator_bin")):
+        path = Path(program or "c++").resolve()
+        state = path.stat() if path.exists() else None
+        stamps.append(f"{path} {state.st_size} {state.st_mtime_ns}" if state else str(path))
+    return ["1", verilator.version, platform.machine(), *stamps]
+
+
+def _contents(design: Design, folder: Path) -> list[str | bytes]:
+    parts: list[str | bytes] = []
+    for source, path in zip(design.sources, source_files(design, folder), strict=True):
+        parts += [source, path.read_bytes()]
+    return parts
+
+
+@contextlib.contextmanager
+def _scratch(design: Design, folder: Path) -> Iterator[Path]:
+    """Give a folder that holds copies of design.json and the sources, and whose path make can handle (no spaces)."""
+    root = tempfile.gettempdir()
+    if any(c.isspace() for c in root):
+        root = "/tmp"
+    scratch = Path(tempfile.mkdtemp(prefix="codesign-verilator-", dir=root)).resolve()
+    try:
+        design.save(scratch)
+        for source in source_files(design, folder):
+            target = scratch / source.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _fetch(cache: BuildCache, key: str, work: Path, name: str) -> Built | None:
+    facts = work / "build.json"
+    facts.unlink(missing_ok=True)
+    if not cache.fetch(key, work):
+        return None
+    try:
+        seconds = float(json.loads(facts.read_text(encoding="utf-8"))["build_s"])
+        if os.access(work / name, os.X_OK):
+            return Built(work / name, seconds, True)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    cache.discard(key)  # damaged; it is compiled again
+    return None
+
+
+def _finish(cache: BuildCache, key: str, work: Path, program: Path, seconds: float) -> Built:
+    facts = work / "build.json"
+    facts.write_text(json.dumps({"build_s": round(seconds, 3)}) + "\n", encoding="utf-8")
+    shutil.copy2(program, work / program.name)
+    cache.store(key, [work / program.name, facts])
+    return Built(work / program.name, seconds, False)
