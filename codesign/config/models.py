@@ -213,10 +213,19 @@ class SynthConfig(Section):
     """Open synthesis (and Vivado where it is found)."""
 
     devices: list[str] = ["xcvu9p", "ecp5-25f"]
+    """Names of `cods devices`, or paths of device files of the user's own."""
     place_and_route: bool = True
+    """Run nextpnr on ECP5 and iCE40 devices, for a routed clock frequency."""
+    seeds: Annotated[int, Field(ge=1, le=64)] = 1
+    """Placement seeds to try; the best clock is reported, and each seed's beside it."""
+    target_mhz: Annotated[float, Field(gt=0)] | None = None
+    """Clock asked of nextpnr and Vivado. None: nextpnr does its best anyway; Vivado is asked for 500 MHz."""
     vivado: Literal["auto", "never"] = "auto"
+    """`auto`: run Vivado on AMD devices where it is found (CODESIGN_VIVADO or PATH)."""
     timeout_s: Annotated[float, Field(gt=0)] = 3600
+    """Time limit of each tool's run."""
     memory_gb: Annotated[float, Field(gt=0)] = 16
+    """Memory limit of each tool's process (not of WebAssembly builds, which stop at 4 GiB by themselves)."""
 
 
 class BuildConfig(Section):
