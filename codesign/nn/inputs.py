@@ -144,22 +144,33 @@ def _fixed_thresholds(config: InputsConfig, x: NDArray[np.float64], shape: Encod
 def quantile_thresholds(x: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Return thresholds (features, count) that split the rows of x (rows, features) evenly.
 
-    Where one value fills many rows (zeros, say) the rest is split evenly above it, so that few thresholds coincide.
+    Each stands midway between neighbouring values. Where one value fills many rows (zeros, say) the rest is split
+    evenly above it; a feature of few values gets a threshold at every one of them, and the last repeats.
     """
     out = np.empty((x.shape[1], count))
     for i in range(x.shape[1]):
-        column = np.sort(x[:, i])
-        start = int(np.searchsorted(column, column[0], side="right"))
-        at = column[0]
-        for k in range(count):
-            left = len(column) - start
-            if left == 0:
-                out[i, k:] = at
-                break
-            at = column[start + min(left - 1, left // (count - k + 1))]
-            out[i, k] = at
-            start = int(np.searchsorted(column, at, side="right"))
+        values, rows = np.unique(x[:, i], return_counts=True)
+        chosen = _even_splits(rows, count) if len(values) > count + 1 else np.arange(1, len(values))
+        if not len(chosen):
+            out[i] = values[0]
+            continue
+        between = values[chosen - 1] + (values[chosen] - values[chosen - 1]) / 2
+        out[i, : len(between)] = between
+        out[i, len(between) :] = between[-1]
     return out
+
+
+def _even_splits(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Choose up to `count` of the values 1, 2, ... with `rows` rows each, so that the rows between them are alike."""
+    ends = np.cumsum(rows)
+    chosen: list[int] = []
+    at = 0
+    while len(chosen) < count and at < len(rows) - 1:
+        left = ends[-1] - ends[at]
+        goal = ends[at] + left // (count - len(chosen) + 1)
+        at = max(at + 1, int(np.searchsorted(ends, goal, side="right")))
+        chosen.append(min(at, len(rows) - 1))
+    return np.asarray(chosen)
 
 
 def _on_words(thresholds: NDArray[np.float64], words: tuple[Fixed, ...]) -> NDArray[np.float64]:

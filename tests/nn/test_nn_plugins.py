@@ -27,7 +27,7 @@ def test_names_modules_and_files(tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_found_is_named(tmp_path):
-    with pytest.raises(ConfigError, match='no thing \'owm\'. Did you mean "own"'):
+    with pytest.raises(ConfigError, match="no thing 'owm'. Did you mean \"own\""):
         find("owm")
     with pytest.raises(ConfigError, match="cannot import 'no_such_module'"):
         find("no_such_module:Own")
