@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
+import sys
 import tempfile
+import warnings
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -19,11 +23,17 @@ from codesign.rtl.structure import Expression, Instance, Module, Read
 __all__ = ["generate", "parse"]
 
 
+@lru_cache(maxsize=1)
 def _ast() -> Any:
+    """Import pyverilog (its import leaves a file open, which Python warns of) and return its module of tree nodes."""
     try:
-        from pyverilog.vparser import ast
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pyverilog.ast_code_generator import codegen
+            from pyverilog.vparser import ast, parser
     except ImportError:
         raise ToolNotFound("pyverilog is needed to write Verilog: pip install 'codesign[rtl]'") from None
+    del codegen, parser  # imported here, so that the warnings of their import are met here too
     return ast
 
 
@@ -146,3 +156,17 @@ def _width(ast: Any, width: Any) -> int | None:
 
 def _text(ast: Any, value: Any) -> str:
     return str(value.name) if isinstance(value, ast.Identifier) else f"<{type(value).__name__}>"
+
+
+def _serve() -> None:
+    """Parse what comes as JSON [[file, text], ...] on stdin; write the modules found, or a message, as JSON."""
+    try:
+        found = [[asdict(module) for module in parse(text, file=file)] for file, text in json.load(sys.stdin)]
+    except MismatchError as problem:
+        json.dump(str(problem), sys.stdout)
+    else:
+        json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    _serve()

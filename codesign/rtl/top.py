@@ -97,7 +97,7 @@ class _Builder:
             self.ports.append(Port("frame_error", "output", 1))
             self.wire("rst")
             self.assign("rst", ("~", "aresetn"))
-            self.valid, self.data = self.wire("sample_valid"), self.wire("sample_data", w.input_bits)
+            self.valid, self.data = self.wire("stream_in_valid"), self.wire("stream_in_data", w.input_bits)
             self.wire("enable")
             ports = [
                 *self.clocking(),
@@ -105,9 +105,9 @@ class _Builder:
                 ("s_ready", "s_axis_tready"),
                 ("s_last", "s_axis_tlast"),
                 ("s_data", "s_axis_tdata"),
-                ("sample_valid", "sample_valid"),
+                ("sample_valid", "stream_in_valid"),
                 ("sample_ready", "enable"),
-                ("sample_data", "sample_data"),
+                ("sample_data", "stream_in_data"),
                 ("frame_error", "frame_error"),
             ]
             note = f"collects {w.input_beats} beat{'s' * (w.input_beats > 1)} to a sample of {w.input_bits} bits"
@@ -166,9 +166,9 @@ class _Builder:
             return
         if w.output_beats > 1:
             valid, back, data = (
-                self.wire("answer_valid"),
-                self.wire("answer_ready"),
-                self.wire("answer_data", w.output_bits),
+                self.wire("stream_out_valid"),
+                self.wire("stream_out_ready"),
+                self.wire("stream_out_data", w.output_bits),
             )
             self._skid(valid, back, data)
             ports = [
@@ -185,7 +185,7 @@ class _Builder:
             self.instances.append(Instance(f"{self.top}_send", "send", tuple(ports), (), note))
             return
         spare = w.stream_bits - w.output_bits
-        data = self.wire("answer_data", w.output_bits)
+        data = self.wire("stream_out_data", w.output_bits)
         self._skid("m_axis_tvalid", "m_axis_tready", data)
         self.assign("m_axis_tdata", ("{}", ("const", str(spare), "0"), data) if spare else data)
         self.assign("m_axis_tlast", ("const", "1", "1"))
