@@ -75,10 +75,31 @@ class Line:
         """Compute every stage up to and with `until`. Finished stages with equal inputs are kept."""
         if until not in STAGES:
             raise ConfigError(f"stage must be one of {', '.join(STAGES)}, not {until!r}")
+        self._preflight(until)
         with self.run.locked():
             self._write_manifest()
             for stage in STAGES[: STAGES.index(until) + 1]:
                 self._stage(stage)
+
+    def _preflight(self, until: str) -> None:
+        """Refuse before any work what would stop a later stage: unknown names, an impossible topology, absent tools."""
+        from codesign.accel import device
+        from codesign.passes.manager import find_pass
+
+        for name in self.config.synth.devices:
+            device(name)
+        for name in self.config.passes or ():
+            find_pass(name)
+        wanted = STAGES[: STAGES.index(until) + 1]
+        if "emit" in wanted:  # it lints what it writes
+            from codesign.tools.verilator import find_verilator
+
+            find_verilator()
+        if "synth" in wanted:
+            from codesign.tools.yosys import find_yosys
+
+            find_yosys()
+        _ = self.topology
 
     def stage_folder(self, stage: str) -> Path:
         """The folder of a finished stage; a RunError where it is absent or was made from other inputs."""

@@ -19,7 +19,7 @@ from codesign.passes.narrow_signals import narrow_signals
 from codesign.passes.reduce_support import reduce_support
 from codesign.passes.remove_unused import remove_unused
 
-__all__ = ["DEFAULT_PASSES", "MAX_ROUNDS", "PASSES", "PassReport", "run_passes", "total_saved"]
+__all__ = ["DEFAULT_PASSES", "MAX_ROUNDS", "PASSES", "PassReport", "find_pass", "run_passes", "total_saved"]
 
 DEFAULT_PASSES: tuple[str, ...] = (
     "remove_unused",
@@ -90,7 +90,7 @@ def run_passes(
     At most `rounds` rounds. The network's features, inputs and answers never change. Returns the network and one
     report a pass and round. An unknown name is a ConfigError; an illegal network, before or after, a DataError.
     """
-    chosen = [_find(name) for name in (DEFAULT_PASSES if names is None else names)]
+    chosen = [find_pass(name) for name in (DEFAULT_PASSES if names is None else names)]
     if rounds < 1:
         raise ConfigError(f"passes must run at least one round, not {rounds}")
     check(network)
@@ -115,7 +115,8 @@ def run_passes(
     return network, tuple(reports)
 
 
-def _find(name: str) -> Pass:
+def find_pass(name: str) -> Pass:
+    """Return a pass by name; an unknown one is a ConfigError with the nearest known."""
     if name not in PASSES:
         raise ConfigError(f"no pass {name!r}.{did_you_mean(name, PASSES)} Known: {', '.join(PASSES)}.")
     return PASSES[name]

@@ -1,0 +1,127 @@
+"""The command line as people meet it: exit codes, one clear line an error, no traceback without --debug."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def cods(*arguments: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "codesign", *map(str, arguments)]
+    env = {**os.environ, "COLUMNS": "140", "NO_COLOR": "1", **environment}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
+
+
+def refused(*arguments: object, folder: Path, status: int = 1, **environment: str) -> str:
+    done = cods(*arguments, folder=folder, **environment)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+    return done.stderr
+
+
+def config(folder: Path, text: str) -> Path:
+    path = folder / "build.yaml"
+    path.write_text(text)
+    return path
+
+
+TOPOLOGY = "topology:\n  layers:\n    - {width: 10, fan_in: 3, bits: 2}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name: a\ntopolgy: 3\n", ["build.yaml:2", "unknown key 'topolgy'", 'Did you mean "topology"?']),
+        ("name: a\n  b: [", ["build.yaml:2", "malformed YAML"]),
+        (f"name: a\n{TOPOLOGY}data: {{source: digit}}\n", ["digit", 'Did you mean "digits"?']),
+        (f"name: a\n{TOPOLOGY}data: {{source: file}}\n", ["path"]),
+        (f"name: a\n{TOPOLOGY}data: {{source: file, path: gone.csv, target: y}}\n", ["gone.csv"]),
+        (f"name: a\n{TOPOLOGY.replace('fan_in: 3', 'fan_in: 20')}", ["layer 'l0'", "the cap is 15 bits"]),
+        (f"name: a\n{TOPOLOGY.replace('width: 10', 'width: 7')}", ["'l0'", "width 10"]),
+        (f"name: a\n{TOPOLOGY}train: {{sparsity: {{method: magnitud}}}}\n", ["magnitud", "Did you mean"]),
+        (f"name: a\n{TOPOLOGY}train: {{device: cuda}}\n", ["cuda"]),
+        (f"name: a\n{TOPOLOGY}synth: {{devices: [xcvu9]}}\n", ["xcvu9", 'Did you mean "xcvu9p"?']),
+        (f"name: a\n{TOPOLOGY}passes: [nothing]\n", ["nothing"]),
+    ],
+)
+def test_bad_builds_are_refused_before_work(tmp_path, text, words):
+    message = refused("build", config(tmp_path, text), "--run", tmp_path / "run", folder=tmp_path)
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["a,b,y", "1,2,x", "1,nan,z"], ["data.csv:3"]),
+        (["a,b,y", "1,2,x", "1,z"], ["data.csv:3"]),
+        (["a,b,y", "1,2,x", "1,word,z"], ["data.csv:3", "word"]),
+    ],
+)
+def test_bad_data_is_named_by_line(tmp_path, rows, words):
+    (tmp_path / "data.csv").write_text("\n".join(rows) + "\n")
+    text = f"name: a\n{TOPOLOGY}data: {{source: file, path: data.csv, target: y}}\n"
+    message = refused("build", config(tmp_path, text), folder=tmp_path)
+    for word in words:
+        assert word in message
+
+
+def test_missing_set_says_where_to_put_it(tmp_path):
+    text = f"name: a\n{TOPOLOGY}data: {{source: jsc_openml}}\n"
+    message = refused(
+        "build", config(tmp_path, text), folder=tmp_path, CODESIGN_DATA=str(tmp_path), CODESIGN_OFFLINE="1"
+    )
+    assert "CODESIGN_DATA" in message
+
+
+def test_missing_runs_and_files(tmp_path):
+    for command in ("resume", "verify", "train", "synth", "report"):
+        assert "config.yaml" in refused(command, tmp_path / "nowhere", folder=tmp_path)
+    assert "nothing.yaml" in refused("build", "nothing.yaml", folder=tmp_path)
+    assert "nothing.yaml" in refused("cost", "nothing.yaml", folder=tmp_path)
+    assert "Usage" in refused("build", folder=tmp_path, status=2)
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = cods("--debug", "build", "nothing.yaml", folder=tmp_path)
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_too_old_tool_is_named(tmp_path):
+    old = tmp_path / "verilator"
+    old.write_text("#!/bin/sh\necho 'Verilator 4.038 2020-07-11'\n")
+    old.chmod(0o755)
+    done = cods("doctor", folder=tmp_path, CODESIGN_VERILATOR=str(old))
+    assert done.returncode == 0
+    assert "too old" in done.stdout
+
+
+def test_cost_gives_the_published_worst_case(tmp_path):
+    luts = {}
+    for preset in ("jsc-s", "jsc-m"):
+        done = cods("cost", preset, "--json", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        luts[preset] = sum(layer["table_luts"] for layer in json.loads(done.stdout)["layers"])
+    assert luts == {"jsc-s": 330, "jsc-m": 42075}
+
+
+@pytest.mark.parametrize("command", [["--help"], ["build", "--help"], ["--version"], ["devices"]])
+def test_help_and_lists(tmp_path, command):
+    done = cods(*command, folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.strip()
+
+
+def test_examples_have_a_cost(tmp_path):
+    found = [p for p in sorted((ROOT / "examples").glob("*.yaml")) if "topology:" in p.read_text()]
+    assert found
+    for path in found:
+        done = cods("cost", path, "--json", folder=tmp_path)
+        assert done.returncode == 0, (path, done.stderr)
