@@ -8,7 +8,7 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from codesign.config import RtlConfig
-from codesign.ir import Format, LutNetwork, Tables, check
+from codesign.ir import Format, LutNetwork, check
 from codesign.rtl.design import Design, Field
 from codesign.rtl.folder import core_file, readme
 from codesign.rtl.logic import StageLogic
@@ -17,7 +17,7 @@ from codesign.rtl.parse_back import Expected, parse_back
 from codesign.rtl.registers import Block, plan_registers, stretches
 from codesign.rtl.stages import encoder_in_hardware, input_formats, output_formats, stage_logic
 from codesign.rtl.syntax import generate
-from codesign.rtl.top import block_name, build_top, check_names
+from codesign.rtl.top import block_name, build_top, check_names, top_name
 from codesign.rtl.vectors import port_codes, random_features, write_vectors
 from codesign.rtl.wrapper import Wrapper
 
@@ -30,7 +30,7 @@ def emit(network: LutNetwork, config: RtlConfig, folder: Path, *, features: Arra
     features: samples for the golden vectors, real features (samples, features), or codes where the network has no
     encoder; where None, random samples that visit all levels of every input. Writes rtl/, vectors/, design.json,
     README.md and a FuseSoC core file. Every Verilog file is parsed again, and a difference from what was meant is a
-    MismatchError. Equal arguments give equal bytes. Names that Verilog reserves are a ConfigError.
+    MismatchError. Equal arguments give equal bytes. A layer whose name Verilog reserves is a ConfigError.
     """
     check(network)
     hardware = encoder_in_hardware(network, config.encoder)
@@ -40,7 +40,7 @@ def emit(network: LutNetwork, config: RtlConfig, folder: Path, *, features: Arra
     blocks = plan_registers(stages, config.registers)
     inputs, outputs = input_formats(network, hardware=hardware), output_formats(network)
     wrapper = Wrapper(
-        network.name,
+        top_name(network.name),
         config.interface,
         config.stream_bits if config.interface == "axi_stream" else 0,
         sum(fmt.bits for _, fmt in inputs),
@@ -54,7 +54,7 @@ def emit(network: LutNetwork, config: RtlConfig, folder: Path, *, features: Arra
     taken, answers = port_codes(network, features, hardware=hardware)
     design = Design(
         name=network.name,
-        top=network.name,
+        top=wrapper.top,
         form=config.form,
         interface=config.interface,
         stream_bits=wrapper.stream_bits,
@@ -88,8 +88,7 @@ def _map(network: LutNetwork, config: RtlConfig) -> dict[str, MappedStage]:
         return {}
     from codesign.rtl.mapping import map_network  # it needs yosys' abc, which the other forms do not
 
-    mapped = map_network(network, lut_inputs=config.lut_inputs, workers=config.workers)
-    return {stage.name: mapped[stage.name] for stage in network.stages if isinstance(stage, Tables)}
+    return map_network(network, lut_inputs=config.lut_inputs, workers=config.workers).stages
 
 
 def _fields(formats: Sequence[tuple[str, Format]]) -> tuple[Field, ...]:

@@ -11,7 +11,7 @@ from codesign.rtl.registers import Block
 from codesign.rtl.structure import Assign, Expression, Instance, Module, Port, Wire
 from codesign.rtl.wrapper import Wrapper
 
-__all__ = ["block_name", "build_top", "check_names"]
+__all__ = ["RESERVED_WORDS", "block_name", "build_top", "check_names", "top_name"]
 
 _RESERVED = """
     always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default defparam
@@ -23,8 +23,13 @@ _RESERVED = """
     scalared showcancelled signed small specify specparam strong0 strong1 supply0 supply1 table task time tran tranif0
     tranif1 tri tri0 tri1 triand trior trireg unsigned use uwire vectored wait wand weak0 weak1 while wire wor xnor xor
     """
-_KEYWORDS = frozenset(_RESERVED.split())
+RESERVED_WORDS = frozenset(_RESERVED.split())
 """Reserved words of Verilog-2005 (IEEE 1364-2005, annex B)."""
+
+
+def top_name(network: str) -> str:
+    """Return the top module's name: the network's, with `_top` behind it where Verilog reserves the word."""
+    return f"{network}_top" if network in RESERVED_WORDS else network
 
 
 def block_name(stages: Sequence[StageLogic], blocks: Sequence[Block], index: int) -> str:
@@ -39,8 +44,8 @@ def check_names(top: Module, modules: Sequence[str]) -> None:
     """Raise a ConfigError where a name from the user is reserved in Verilog or stands for two things."""
     inside = [p.name for p in top.ports] + [w.name for w in top.wires] + [i.name for i in top.instances]
     for name in [*modules, *inside]:
-        if name in _KEYWORDS:
-            raise ConfigError(f"{name!r} is a reserved word of Verilog; rename the network or the layer")
+        if name in RESERVED_WORDS:
+            raise ConfigError(f"{name!r} is a reserved word of Verilog; rename the layer")
     for names, what in ((modules, "modules"), (inside, "signals or instances of the top module")):
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
