@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from codesign.errors import MismatchError
+from codesign.errors import MismatchError, ToolFailed
 from codesign.rtl.structure import Instance, Module, Read
 from codesign.rtl.syntax import parse
 
-__all__ = ["Expected", "parse_back"]
+__all__ = ["Expected", "parse_back", "pieces"]
 
-_SPREAD_BYTES = 1 << 20
-"""Texts of more bytes in all are parsed in several processes."""
+_PIECE_BYTES = 1 << 20
+"""Longer files are parsed in pieces of about this length."""
+
+_SPREAD_BYTES = 4 << 20
+"""More text than this is parsed in several processes."""
 
 
 @dataclass(frozen=True)
@@ -45,24 +51,73 @@ class Expected:
 def parse_back(files: Mapping[str, str], expected: Mapping[str, Expected], *, workers: int | None = None) -> None:
     """Parse `files` (name to text) and compare each with `expected`; a difference is a MismatchError.
 
-    workers: processes to use for many bytes of text; as many as there are processors where None.
+    A long file is parsed in pieces, cut at the blank lines between the items of its module, so that memory stays
+    bounded: every character of it stands in exactly one piece. workers: processes to use for much text; as many as
+    there are processors where None.
     """
     assert files.keys() == expected.keys()
-    names = sorted(files, key=lambda name: -len(files[name]))
-    count = min(workers or os.cpu_count() or 1, len(names))
-    if count > 1 and sum(map(len, files.values())) > _SPREAD_BYTES:
-        with ProcessPoolExecutor(count) as pool:
-            found = list(pool.map(_parse, [(files[name], name) for name in names]))
+    tasks = [(name, piece) for name, text in files.items() for piece in pieces(text)]
+    count = min(workers or os.cpu_count() or 1, len(tasks))
+    if count > 1 and sum(len(text) for _, text in tasks) > _SPREAD_BYTES:
+        results = _in_processes(tasks, count)
     else:
-        found = [_parse((files[name], name)) for name in names]
-    for name, modules in zip(names, found, strict=True):
+        results = [parse(text, file=name) for name, text in tasks]
+    found: dict[str, tuple[Read, ...]] = {}
+    for (name, _), modules in zip(tasks, results, strict=True):
+        found[name] = _joined(found[name], modules) if name in found else modules
+    for name, modules in found.items():
         _compare(name, modules, expected[name])
-    _check_instances(dict(zip(names, found, strict=True)))
+    _check_instances(found)
 
 
-def _parse(item: tuple[str, str]) -> tuple[Read, ...]:
-    text, name = item
-    return parse(text, file=name)
+def pieces(text: str, *, most: int = _PIECE_BYTES) -> list[str]:
+    """Cut the text of one module into modules of at most about `most` characters that hold its items in order."""
+    if len(text) <= most:
+        return [text]
+    start, end = text.index(");\n") + 3, text.rindex("endmodule")
+    head, tail = text[:start], text[end:]
+    out: list[str] = []
+    while start < end:
+        cut = text.find("\n\n", start + most, end)
+        cut = end if cut < 0 else cut + 2
+        out.append(f"{head}{text[start:cut]}{tail}")
+        start = cut
+    return out
+
+
+def _joined(before: Sequence[Read], after: Sequence[Read]) -> tuple[Read, ...]:
+    """Join what two pieces of a file held."""
+    return tuple(
+        Read(a.name, a.parameters, a.ports, {**a.wires, **b.wires}, a.instances + b.instances)
+        for a, b in zip(before, after, strict=True)
+    )
+
+
+def _in_processes(tasks: Sequence[tuple[str, str]], count: int) -> list[tuple[Read, ...]]:
+    """Parse in `count` Python processes; each takes every `count`-th task, longest first."""
+    order = sorted(range(len(tasks)), key=lambda i: -len(tasks[i][1]))
+    shares = [order[k::count] for k in range(count)]
+
+    def share(indices: list[int]) -> list[tuple[Read, ...]]:
+        command = [sys.executable, "-m", "codesign.rtl.syntax"]
+        given = json.dumps([tasks[i] for i in indices]).encode()
+        done = subprocess.run(command, input=given, capture_output=True, check=False)
+        if done.returncode:
+            tail = done.stderr.decode(errors="replace")[-2000:]
+            raise ToolFailed(
+                f"parsing Verilog back failed in its process: {tail}", command=" ".join(command), tail=tail
+            )
+        answer = json.loads(done.stdout)
+        if isinstance(answer, str):
+            raise MismatchError(answer)
+        return [tuple(Read.from_plain(item) for item in modules) for modules in answer]
+
+    results: list[tuple[Read, ...]] = [()] * len(tasks)
+    with ThreadPoolExecutor(count) as pool:
+        for indices, parsed in zip(shares, pool.map(share, shares), strict=True):
+            for i, modules in zip(indices, parsed, strict=True):
+                results[i] = modules
+    return results
 
 
 def _compare(file: str, modules: Sequence[Read], expected: Expected) -> None:

@@ -10,7 +10,7 @@ from codesign.ir import Encode, Format, LutNetwork, Sums, Tables, address_bits
 from codesign.rtl.decide import ArgmaxLogic, ThresholdLogic
 from codesign.rtl.encoder import EncoderLogic
 from codesign.rtl.logic import StageLogic, low_bits
-from codesign.rtl.mapped import CONSTANT, MappedStage
+from codesign.rtl.mapped import MappedStage
 from codesign.rtl.sums import SumsLogic
 from codesign.rtl.tables_verilog import Form, stage_verilog
 
@@ -41,7 +41,7 @@ class TablesLogic:
     def depths(self) -> tuple[int, ...]:
         """Levels of the netlist, or of the worst table."""
         if self.mapped is not None:
-            return (_netlist_depth(self.mapped),)
+            return (self.mapped.depth,)
         bits = [address_bits(n.sources, self.inputs) for n in self.stage.neurons]
         return (max(table_depth(b, self.lut_inputs) for b in bits),)
 
@@ -67,15 +67,6 @@ def table_depth(bits: int, lut_inputs: int) -> int:
     LUTs (4 to 1) and one on 4-input LUTs (2 to 1).
     """
     return 1 + -(-max(0, bits - lut_inputs) // (2 if lut_inputs == 6 else 1))
-
-
-def _netlist_depth(mapped: MappedStage) -> int:
-    levels: list[int] = []
-    for node in mapped.nodes:
-        before = [levels[s - mapped.input_bits] for s in node.inputs if s >= mapped.input_bits]
-        levels.append(1 + max(before, default=0))
-    ends = [s for output in mapped.outputs for s in output if s >= mapped.input_bits and s not in CONSTANT]
-    return max((levels[s - mapped.input_bits] for s in ends), default=0)
 
 
 def encoder_in_hardware(network: LutNetwork, choice: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 __all__ = ["Assign", "Expression", "Instance", "Module", "Port", "Read", "Wire"]
 
@@ -78,3 +78,18 @@ class Read:
     ports: Mapping[str, tuple[str, int | None]]
     wires: Mapping[str, int | None]
     instances: tuple[Instance, ...]
+
+    @classmethod
+    def from_plain(cls, value: Mapping[str, Any]) -> Read:
+        """Rebuild from what `dataclasses.asdict` and JSON make of it."""
+        ports = {name: (direction, width) for name, (direction, width) in value["ports"].items()}
+        instances = tuple(
+            Instance(
+                item["module"],
+                item["name"],
+                tuple((port, wire) for port, wire in item["ports"]),
+                tuple((name, number) for name, number in item["parameters"]),
+            )
+            for item in value["instances"]
+        )
+        return cls(value["name"], tuple(value["parameters"]), ports, value["wires"], instances)
