@@ -5,6 +5,7 @@ from codesign.passes.care_sets import care_sets
 from codesign.passes.equality import MAX_INPUTS, check_care, every_input, same_everywhere, same_function
 from codesign.passes.fill_dont_cares import fill_dont_cares
 from codesign.passes.fold_constants import fold_constants
+from codesign.passes.fold_decision import fold_decision
 from codesign.passes.manager import DEFAULT_PASSES, MAX_ROUNDS, PASSES, PassReport, run_passes, total_saved
 from codesign.passes.measure import Size, measure
 from codesign.passes.merge_duplicates import merge_duplicates
@@ -27,6 +28,7 @@ __all__ = [
     "every_input",
     "fill_dont_cares",
     "fold_constants",
+    "fold_decision",
     "lossless",
     "measure",
     "merge_duplicates",

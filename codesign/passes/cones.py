@@ -25,7 +25,7 @@ from codesign.passes.relations import Relation, Variable, cost, join, project
 
 __all__ = ["JOIN_LIMIT", "Cones", "Method"]
 
-JOIN_LIMIT = 1 << 20
+JOIN_LIMIT = 1 << 22
 """Entries of the largest join, and inputs enumerated at most, for one neuron."""
 
 _MAX_RELATIONS = 64

@@ -13,6 +13,7 @@ from codesign.passes.base import Details, Pass
 from codesign.passes.care_sets import care_sets
 from codesign.passes.fill_dont_cares import fill_dont_cares
 from codesign.passes.fold_constants import fold_constants
+from codesign.passes.fold_decision import fold_decision
 from codesign.passes.measure import Size, measure
 from codesign.passes.merge_duplicates import merge_duplicates
 from codesign.passes.narrow_signals import narrow_signals
@@ -42,6 +43,7 @@ PASSES: dict[str, Pass] = {
         merge_duplicates,
         narrow_signals,
         fill_dont_cares,
+        fold_decision,
     )
 }
 """Every pass by name; a user's own is added with ``PASSES[mine.name] = mine``."""
