@@ -30,7 +30,7 @@ def emit(network: LutNetwork, config: RtlConfig, folder: Path, *, features: Arra
     features: samples for the golden vectors, real features (samples, features), or codes where the network has no
     encoder; where None, random samples that visit all levels of every input. Writes rtl/, vectors/, design.json,
     README.md and a FuseSoC core file. Every Verilog file is parsed again, and a difference from what was meant is a
-    MismatchError. Equal arguments give equal bytes. A layer whose name Verilog reserves is a ConfigError.
+    MismatchError. Equal arguments give equal bytes. Layers whose names clash are a ConfigError.
     """
     check(network)
     hardware = encoder_in_hardware(network, config.encoder)
@@ -75,7 +75,7 @@ def emit(network: LutNetwork, config: RtlConfig, folder: Path, *, features: Arra
     (folder / "rtl").mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (folder / "rtl" / name).write_text(text, encoding="ascii")
-    write_vectors(folder, taken, answers, ([f for _, f in inputs], [f for _, f in outputs]))
+    write_vectors(folder, design, taken, answers)
     design.save(folder)
     (folder / "README.md").write_text(readme(design, network), encoding="utf-8")
     (folder / f"{design.top}.core").write_text(core_file(design), encoding="utf-8")
@@ -115,12 +115,14 @@ def _modules(
 ) -> tuple[dict[str, str], dict[str, Expected], dict[str, str]]:
     """Return file name to text (in compile order, the top last), what each file must hold, and the parts."""
     top = build_top(stages, blocks, wrapper)
+    names = [f"{wrapper.top}_{block_name(stages, blocks, index)}" for index in range(len(blocks))]
+    check_names(top, [*names, *wrapper.modules(), wrapper.top])
     texts: dict[str, str] = {}
     expected: dict[str, Expected] = {}
     parts: dict[str, str] = {}
     for index, block in enumerate(blocks):
         stage = stages[block.stage]
-        module = f"{wrapper.top}_{block_name(stages, blocks, index)}"
+        module = names[index]
         texts[module] = stage.verilog(module, block.start, block.stop)
         ports: dict[str, tuple[str, int | None]] = {
             "in_data": ("input", stage.widths[block.start]),
@@ -133,7 +135,6 @@ def _modules(
         texts[module] = text
         expected[module] = Expected(module, wrapper.ports(module))
         parts[module] = "interface"
-    check_names(top, [*texts, wrapper.top])
     texts[wrapper.top] = _head(stages, blocks, wrapper) + generate(top)
     expected[wrapper.top] = Expected.structural(top)
     return (

@@ -113,7 +113,8 @@ def parse(text: str, *, file: str) -> tuple[Read, ...]:
     try:
         source = parser.parse(text)
     except ParseError as problem:
-        raise MismatchError(f"{file} is not Verilog that pyverilog reads: {problem}") from None
+        where = str(problem).removeprefix("None: ")
+        raise MismatchError(f"{file} is not Verilog that pyverilog reads: {where}") from None
     if source is None:
         raise MismatchError(f"{file} ends before its last module does")
     return tuple(_read(ast, item) for item in source.description.definitions if isinstance(item, ast.ModuleDef))

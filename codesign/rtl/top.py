@@ -41,11 +41,8 @@ def block_name(stages: Sequence[StageLogic], blocks: Sequence[Block], index: int
 
 
 def check_names(top: Module, modules: Sequence[str]) -> None:
-    """Raise a ConfigError where a name from the user is reserved in Verilog or stands for two things."""
+    """Raise a ConfigError where a name that comes from the user stands for two things."""
     inside = [p.name for p in top.ports] + [w.name for w in top.wires] + [i.name for i in top.instances]
-    for name in [*modules, *inside]:
-        if name in RESERVED_WORDS:
-            raise ConfigError(f"{name!r} is a reserved word of Verilog; rename the layer")
     for names, what in ((modules, "modules"), (inside, "signals or instances of the top module")):
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
@@ -135,7 +132,8 @@ class _Builder:
         out = self.wire(f"{name}_next" if block.register else f"{name}_data", width)
         ports = (("in_data", self.data), ("out_data", out))
         note = f"{stage.part}: {stage.widths[block.start]} bits in, {width} bits out"
-        self.instances.append(Instance(f"{self.top}_{name}", name, ports, (), note))
+        instance = f"{name}_stage" if name in RESERVED_WORDS else name
+        self.instances.append(Instance(f"{self.top}_{name}", instance, ports, (), note))
         self.data = out
         if block.register:
             valid, data = self.wire(f"{name}_valid"), self.wire(f"{name}_data", width)

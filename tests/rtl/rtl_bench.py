@@ -68,7 +68,8 @@ module drive_{i} (
         if (offer && cut > 1) offer <= 1;
         else if (sent + (offer && cut == 0 ? 1 : 0) < SAMPLES*BI) begin
           offer <= go;
-          if (go && phase == 1 && BI > 1 && cut <= 1 && (sent + (offer && cut == 0 ? 1 : 0)) % BI == 0 && rnd[15:13] == 0) begin
+          if (go && phase == 1 && BI > 1 && cut <= 1 && rnd[15:13] == 0
+              && (sent + (offer && cut == 0 ? 1 : 0)) % BI == 0) begin
             cut <= 1 + rnd2[30:16] % (BI > 1 ? BI - 1 : 1); cuts <= cuts + 1;
           end
         end else offer <= 0;
@@ -79,7 +80,8 @@ module drive_{i} (
       if (out_valid && ready_now) begin
         if (got >= SAMPLES*BO) errors <= errors + 1;
         else if (out_data !== answers[got] || out_last !== (got % BO == BO - 1)) begin
-          if (errors == 0) $display("FIRST {i} phase %0d answer %0d wanted %0h got %0h", phase, got, answers[got], out_data);
+          if (errors == 0)
+            $display("FIRST {i} phase %0d answer %0d wanted %0h got %0h", phase, got, answers[got], out_data);
           errors <= errors + 1;
         end
         got <= got + 1;
