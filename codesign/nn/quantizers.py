@@ -118,10 +118,10 @@ class BrevitasQuantizer(Quantizer):
         self.shift = 0.0
         if self.binary:
             self.low, self.high = 0, 1
-            self.act = QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0)
+            layer = QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0)
         elif role == "hidden":
             self.low, self.high = 0, 2**bits - 1
-            self.act = QuantReLU(
+            layer = QuantReLU(
                 act_quant=Uint8ActPerTensorFloat,
                 bit_width=bits,
                 scaling_impl_type="parameter",
@@ -132,12 +132,14 @@ class BrevitasQuantizer(Quantizer):
         else:
             self.low, self.high, self.shift = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1, 0.5
             limit = 1.0 if limit is None else limit
-            self.act = QuantHardTanh(bit_width=bits, max_val=limit, min_val=-limit, scaling_min_val=1e-4)
+            layer = QuantHardTanh(bit_width=bits, max_val=limit, min_val=-limit, scaling_min_val=1e-4)
+        # Brevitas' proxy around these makes new parameters on every load_state_dict, which an optimizer would lose.
+        proxy: Any = layer.act_quant
+        self.steps = proxy.fused_activation_quant_proxy
 
     def scale(self) -> Tensor:
         """Return the learned step between levels, a positive scalar (1 for the sign)."""
-        proxy: Any = self.act.act_quant
-        quant = proxy.fused_activation_quant_proxy.tensor_quant
+        quant: Any = self.steps.tensor_quant
         if self.binary:
             return quant.scaling_impl(torch.ones(()))
         return quant.scaling_impl(torch.ones(()), quant.int_scaling_impl(quant.msb_clamp_bit_width_impl()))
@@ -151,9 +153,9 @@ class BrevitasQuantizer(Quantizer):
     def reference(self, x: Tensor) -> Tensor:
         """Quantize by Brevitas' own modules alone (slower); equal to `forward`."""
         if self.shift == 0.0:
-            return self.act(x)
+            return self.steps(x)[0]
         half = self.scale() * self.shift
-        return self.act(x - half) + half
+        return self.steps(x - half)[0] + half
 
     def codes(self, x: Tensor) -> Tensor:
         """Quantize exactly; see `Quantizer.codes`."""

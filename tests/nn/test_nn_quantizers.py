@@ -91,3 +91,13 @@ def test_a_users_quantizer_serves_only_its_roles_and_must_be_legal():
         make_quantizer(name, 2, role="hidden", options={"colour": 1})
     with pytest.raises(ConfigError, match="Did you mean"):
         make_quantizer("brevita", 2, role="hidden")
+
+
+def test_loading_parameters_keeps_the_parameter_objects():
+    """An optimizer made before a checkpoint is loaded must go on training the same tensors."""
+    quantizer = BrevitasQuantizer(3, role="hidden")
+    before = list(quantizer.parameters())
+    quantizer.load_state_dict({k: v * 0.5 for k, v in quantizer.state_dict().items()})
+    after = list(quantizer.parameters())
+    assert len(before) == 1 and before[0] is after[0]
+    assert np.isclose(float(quantizer.levels()[-1]), 1.61 / 2)
