@@ -1,6 +1,7 @@
 """Configuration files: read with line numbers, checked by frozen models."""
 
 from codesign.config.models import (
+    AugmentConfig,
     BuildConfig,
     DataConfig,
     InputsConfig,
@@ -17,6 +18,7 @@ from codesign.config.models import (
 from codesign.config.yamlfile import dump_yaml, parse_model, read_yaml
 
 __all__ = [
+    "AugmentConfig",
     "BuildConfig",
     "DataConfig",
     "InputsConfig",

@@ -12,6 +12,7 @@ from codesign.errors import ConfigError, did_you_mean
 from codesign.ir.topology import DEFAULT_MAX_ADDRESS_BITS, PRESETS, Layer, Topology, check_topology, preset
 
 __all__ = [
+    "AugmentConfig",
     "BuildConfig",
     "DataConfig",
     "InputsConfig",
@@ -137,8 +138,30 @@ class SparsityConfig(Section):
     """Which sources a neuron keeps. Fan-in is exact for every neuron at every step."""
 
     method: str = "random"
-    """random, magnitude, regrow, or `module:Class` of the user's own."""
+    """random, magnitude, regrow, learned, or `module:Class` of the user's own."""
     options: dict[str, Any] = {}
+
+
+class AugmentConfig(Section):
+    """How each epoch changes the training rows (raw features, before the encoder)."""
+
+    shift_pixels: Annotated[int, Field(ge=0, le=64)] = 0
+    """Shift images by up to so many pixels, down or up and left or right; zeros come in."""
+    image: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
+    """Height and width of the images that the features are (planes one after the other)."""
+    noise: Annotated[float, Field(ge=0)] = 0.0
+    """Standard deviation of normal noise added to every feature, in the features' own unit."""
+
+    @model_validator(mode="after")
+    def _shifts_images(self) -> AugmentConfig:
+        if self.shift_pixels and self.image is None:
+            raise ValueError("shift_pixels needs `image`, the height and width, e.g. [28, 28]")
+        return self
+
+    @property
+    def active(self) -> bool:
+        """True where anything is changed."""
+        return bool(self.shift_pixels or self.noise)
 
 
 class TrainConfig(Section):
@@ -160,6 +183,12 @@ class TrainConfig(Section):
     """Options of that quantizer, as keyword arguments."""
     neuron_options: dict[str, Any] = {}
     """Options of the neuron functions, e.g. {degree: 2} or {hidden: 8}."""
+    table_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Learning rate of the entries of free tables (neuron `lut`); `learning_rate` where None."""
+    logit_temperature: Annotated[float, Field(gt=0)] | None = None
+    """Steps of the output code that count as one unit of logit, fixed. None: a learned factor; where the last layer
+    is of free tables, 1.4 standard deviations of a sum of as many random codes (0.7 * sqrt(terms) for bits)."""
+    augment: AugmentConfig = AugmentConfig()
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     tensorboard: bool = True
     threads: Annotated[int, Field(gt=0)] | None = None

@@ -36,6 +36,9 @@ def table_inputs(layer: LutLayer, levels: Tensor, *, rows: slice, addresses: sli
 @torch.no_grad()
 def term_tables(layer: LutLayer, levels: Tensor) -> NDArray[np.int32]:
     """Return the tables over the sources, int32 (tables, 2**address_bits)."""
+    stored = layer.stored_codes()
+    if stored is not None:
+        return stored.cpu().numpy().astype(np.int32)
     size = 1 << (layer.shape.fan_in * layer.shape.source_bits)
     out = np.empty((layer.shape.tables, size), dtype=np.int32)
     for rows, addresses in _chunks(layer.shape.tables, size, _CHUNK_ENTRIES):

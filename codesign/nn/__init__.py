@@ -12,8 +12,10 @@ except ImportError as problem:
     ) from problem
 
 from codesign.nn.encoder import InputEncoder
+from codesign.nn.free_tables import FreeTableLayer, FreeTables
 from codesign.nn.layers import LutLayer
 from codesign.nn.learned_masks import MagnitudeMask, RegrowMask
+from codesign.nn.learned_sources import LearnedMask
 from codesign.nn.mask_registry import MASKS
 from codesign.nn.masks import Mask, MaskView, RandomMask
 from codesign.nn.model import LutModel, build_model
@@ -28,7 +30,10 @@ __all__ = [
     "QUANTIZERS",
     "BrevitasQuantizer",
     "EpochRecord",
+    "FreeTableLayer",
+    "FreeTables",
     "InputEncoder",
+    "LearnedMask",
     "LutLayer",
     "LutModel",
     "MagnitudeMask",

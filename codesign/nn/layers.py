@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from codesign.ir import Layer, bits_for_range
+from codesign.nn.learned_sources import PinCapture, watch_pins
 from codesign.nn.masks import Mask, MaskView
 from codesign.nn.neurons import NeuronFunction
 from codesign.nn.quantizers import Quantizer
 
-__all__ = ["LayerShape", "LutLayer", "normalize"]
+__all__ = ["LayerShape", "LutLayer", "batch_norm", "normalize"]
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,13 @@ class LayerShape:
         """Tables over the sources: one a term of each neuron, a neuron's terms side by side."""
         return self.width * self.terms
 
-    @property
-    def mask_shape(self) -> tuple[int, int]:
-        """Rows and places of the mask: the terms of a neuron share a row, so that their sources differ, if they can."""
+    def mask_shape(self, *, per_table: bool = False) -> tuple[int, int]:
+        """Rows and places of the mask: the terms of a neuron share a row, so that their sources differ, if they can.
+
+        per_table: a row for every term, whose sources may be those of another term.
+        """
         places = self.fan_in * self.terms
-        return (self.width, places) if places <= self.signals else (self.tables, self.fan_in)
+        return (self.tables, self.fan_in) if per_table or places > self.signals else (self.width, places)
 
     @property
     def sum_bits(self) -> int:
@@ -94,8 +97,8 @@ class LutLayer(nn.Module):
         if function.linear_part:
             kept = shape.signals if mask.wants == "weights" else mask.fan_in
             self.weight = nn.Parameter(torch.randn(mask.rows, kept, generator=generator) / shape.fan_in**0.5)
-        self.capture: Tensor | None = None
-        """Zeros (mask rows, signals) that receive the dense gradient while a mask asks for it."""
+        self.capture: Tensor | PinCapture | None = None
+        """What receives the dense gradient while a mask asks for it: zeros (mask rows, signals), or one for pins."""
 
     @property
     def sources(self) -> Tensor:
@@ -114,18 +117,25 @@ class LutLayer(nn.Module):
         """Run in training: values (signals, batch) to values (width, batch), differentiable."""
         sources = self.sources
         y: Tensor | None = None
-        if self.weight is not None:
+        picked: Tensor | None = None
+        if isinstance(self.capture, PinCapture) or not self.function.is_zero:
+            picked = values.index_select(0, sources.reshape(-1)).view(*sources.shape, values.shape[1])
+        if isinstance(self.capture, PinCapture) and picked is not None:
+            picked = watch_pins(picked, values, self.capture)
+            if self.weight is not None:
+                y = (picked * self.used_weights()[:, :, None]).sum(1)
+        elif self.weight is not None:
             y = F.embedding_bag(sources, values, mode="sum", per_sample_weights=self.used_weights())
         if not self.function.is_zero:
-            picked = values.index_select(0, sources.reshape(-1)).view(*sources.shape, values.shape[1])
+            assert picked is not None
             extra = self.function(picked)
             y = extra if y is None else y + extra
         assert y is not None
         if self.mask.wants == "weights" and self.weight is not None:
             y = self._probe(y, values, self.weight, self.mask.active_weights())
-        elif self.capture is not None:
+        elif isinstance(self.capture, Tensor):
             y = self._probe(y, values, self.capture, None)
-        y = _batch_norm(self.norm, y)
+        y = batch_norm(self.norm, y)
         if self.term_quantizer is None:
             assert self.quantizer is not None
             return self.quantizer(y)
@@ -133,7 +143,7 @@ class LutLayer(nn.Module):
         if self.sum_norm is None:
             return total
         assert self.quantizer is not None
-        return self.quantizer(_batch_norm(self.sum_norm, total))
+        return self.quantizer(batch_norm(self.sum_norm, total))
 
     def _probe(self, y: Tensor, values: Tensor, weight: Tensor, active: Tensor | None) -> Tensor:
         """Add nothing, but give the unused entries of `weight` (mask rows, signals) the gradient they would have."""
@@ -185,13 +195,22 @@ class LutLayer(nn.Module):
         levels = self.term_quantizer.levels()
         return levels[1] - levels[0], levels[0] * self.shape.terms
 
+    def stored_codes(self) -> Tensor | None:
+        """Return the tables' codes, int64 (tables, 2**address_bits), where the layer holds them as they are."""
+        return None
+
     # ---- changing sources
+
+    def after_step(self) -> None:
+        """Bring parameters back to where they must stay, after an optimizer step."""
 
     def start_capture(self) -> None:
         """Ask the next backward pass for the dense gradient, where the mask wants it."""
         if self.mask.wants == "gradient":
             device = self.mask.sources.device
             self.capture = torch.zeros(self.mask.rows, self.shape.signals, device=device, requires_grad=True)
+        elif self.mask.wants == "pins":
+            self.capture = PinCapture()
 
     def view(self, step: int, total_steps: int) -> MaskView:
         """Return what the mask may look at, after the backward pass of `step`."""
@@ -208,6 +227,8 @@ class LutLayer(nn.Module):
         sources = self.mask.checked(sources)
         changed = sources != self.mask.sources
         self.mask.sources.copy_(sources)
+        if self.mask.wants == "pins":
+            return []
         started = self.function.reset(changed.view(self.shape.tables, self.shape.fan_in))
         if self.weight is not None and self.mask.wants != "weights":
             started = [(self.weight, changed), *started]
@@ -235,7 +256,7 @@ class _Probe(torch.autograd.Function):
         return None, None, (g @ values.t()) * unused, None
 
 
-def _batch_norm(norm: nn.BatchNorm1d, y: Tensor) -> Tensor:
+def batch_norm(norm: nn.BatchNorm1d, y: Tensor) -> Tensor:
     """Normalize (channels, batch) over the batch by its own statistics, and keep their running means."""
     return F.batch_norm(
         y[None],

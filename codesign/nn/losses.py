@@ -27,12 +27,14 @@ class Score:
     loss: float
     figure: float
 
-    def better_than(self, other: Score | None, task: str) -> bool:
-        """Higher accuracy (lower error for regression) is better; on a tie the lower loss."""
+    def better_than(self, other: Score | None, task: str, *, ties: bool = False) -> bool:
+        """Higher accuracy (lower error for regression) is better; on a tie the lower loss, or with `ties` always."""
         if other is None:
             return True
         if task == "regression":
             return self.loss < other.loss
+        if ties and self.figure == other.figure:
+            return True
         return (self.figure, -self.loss) > (other.figure, -other.loss)
 
 
@@ -50,19 +52,28 @@ def prepare_answers(model: LutModel, data: DataSet, y: NDArray) -> Tensor:
 
 
 def training_loss(
-    task: str, values: Tensor, wanted: Tensor, *, gain: Tensor, step: Tensor | float, label_smoothing: float = 0.0
+    task: str,
+    values: Tensor,
+    wanted: Tensor,
+    *,
+    gain: Tensor,
+    step: Tensor | float,
+    boundary: float = 0.0,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Mean loss of outputs' values (batch, outputs): cross entropy on values times `gain`, or mean squared error.
 
     step: between neighbouring values. On a tie the hardware answers with the lowest class, so each class but the
-    first gives way by less than a step: the largest logit is then always the hardware's answer.
+    first gives way by less than a step: the largest logit is then always the hardware's answer. boundary: of one
+    output, the value where the classes meet.
     """
     if task == "regression":
         return F.mse_loss(values, wanted.to(values.dtype))
-    logits = values * gain.abs()
     if values.shape[1] == 1:
+        logits = (values - boundary) * gain.abs()
         soft = wanted.to(values.dtype) * (1 - label_smoothing) + label_smoothing / 2
         return F.binary_cross_entropy_with_logits(logits[:, 0], soft)
+    logits = values * gain.abs()
     classes = torch.arange(values.shape[1], device=values.device, dtype=values.dtype)
     logits = logits - classes * (gain.abs() * step / values.shape[1])
     return F.cross_entropy(logits, wanted, label_smoothing=label_smoothing)
@@ -74,7 +85,9 @@ def evaluate_model(model: LutModel, data: DataSet, x: NDArray, y: NDArray) -> Sc
     codes = model.output_codes(x)
     values = model.output_levels().detach().cpu()[torch.from_numpy(codes.astype(np.int64))]
     gain, step = model.logit_gain.detach().cpu().double(), model.output_step()
-    loss = float(training_loss(model.spec.task, values, prepare_answers(model, data, y), gain=gain, step=step))
+    boundary = model.output_boundary() if codes.shape[1] == 1 else 0.0
+    wanted = prepare_answers(model, data, y)
+    loss = float(training_loss(model.spec.task, values, wanted, gain=gain, step=step, boundary=boundary))
     if model.spec.task == "regression":
         return Score(loss, float(np.sqrt(loss)) * float(model.target_spread))
     chosen = codes.argmax(axis=1) if codes.shape[1] > 1 else codes[:, 0] >= model.threshold()

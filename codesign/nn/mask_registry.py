@@ -9,13 +9,24 @@ from torch import Tensor
 
 from codesign.errors import ConfigError
 from codesign.nn.learned_masks import MagnitudeMask, RegrowMask
+from codesign.nn.learned_sources import LearnedMask
 from codesign.nn.masks import Mask, RandomMask
 from codesign.nn.plugins import find_class
 
-__all__ = ["MASKS", "make_mask"]
+__all__ = ["MASKS", "find_mask", "make_mask"]
 
-MASKS: dict[str, type[Mask]] = {"random": RandomMask, "magnitude": MagnitudeMask, "regrow": RegrowMask}
+MASKS: dict[str, type[Mask]] = {
+    "random": RandomMask,
+    "magnitude": MagnitudeMask,
+    "regrow": RegrowMask,
+    "learned": LearnedMask,
+}
 """Masks by name."""
+
+
+def find_mask(name: str) -> type[Mask]:
+    """Return the class of a sparsity method; an unknown one is a ConfigError."""
+    return find_class(name, Mask, known=MASKS, what="sparsity method")
 
 
 def make_mask(
@@ -30,7 +41,7 @@ def make_mask(
     options: dict[str, Any] | None = None,
 ) -> Mask:
     """Build the mask `name` and draw its first sources; wrong options are a ConfigError."""
-    kind = find_class(name, Mask, known=MASKS, what="sparsity method")
+    kind = find_mask(name)
     try:
         made = kind(rows, signals, fan_in=fan_in, generator=generator, usable=usable, layer=layer, **(options or {}))
     except TypeError as problem:

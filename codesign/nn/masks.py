@@ -26,6 +26,9 @@ class MaskView:
     gradient:  (rows, signals) of the loss by the linear weight of *every* signal, used or not; where `wants` is
                "gradient", else None.
     weights:   (rows, signals) linear weights kept for every signal; where `wants` is "weights", else None.
+
+    Where `wants` is "pins", `gradient` is (rows * fan_in, signals): of the loss by the weight that each signal would
+    have in what each pin reads.
     """
 
     step: int
@@ -43,10 +46,13 @@ class Mask(nn.Module):
     `self.generator` alone, whose state is part of a checkpoint.
 
     wants: "nothing"; "gradient" for the gradient of unused signals at the steps where `due`; "weights" for a linear
-    weight kept and trained for every signal (forward still uses `sources` alone).
+    weight kept and trained for every signal (forward still uses `sources` alone); "pins" for a gradient a pin at the
+    steps where `due`. With "pins" what a pin computes stays with the pin when its source changes.
+    per_table: a row a table; else the terms of a neuron share a row where there are signals enough.
     """
 
-    wants: ClassVar[Literal["nothing", "gradient", "weights"]] = "nothing"
+    wants: ClassVar[Literal["nothing", "gradient", "weights", "pins"]] = "nothing"
+    per_table: ClassVar[bool] = False
     sources: Tensor
 
     def __init__(
@@ -91,6 +97,17 @@ class Mask(nn.Module):
     def active_weights(self) -> Tensor | None:
         """Return bool (rows, signals): the unused signals whose weights are trained ("weights" only); None for all."""
         return None
+
+    def settled(self, step: int, total_steps: int) -> bool:
+        """Say whether a model may be kept as it is after `step`: False while sources are still being learned."""
+        return True
+
+    def training_state(self) -> dict[str, Tensor]:
+        """Return what a checkpoint must keep beyond the state dict, and a finished model need not."""
+        return {}
+
+    def restore_training(self, state: dict[str, Tensor]) -> None:
+        """Take back what `training_state` gave."""
 
     def checked(self, sources: Tensor) -> Tensor:
         """Return `sources` on our device if they are legal, else raise a ConfigError that names the layer."""

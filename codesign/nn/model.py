@@ -17,9 +17,10 @@ from codesign.errors import ConfigError, did_you_mean
 from codesign.ir import Codes, Topology
 from codesign.ir.topology import check_topology
 from codesign.nn.encoder import EncoderShape, InputEncoder
+from codesign.nn.free_tables import FreeTableLayer, FreeTables, default_temperature
 from codesign.nn.inputs import fit_encoder
 from codesign.nn.layers import LayerShape, LutLayer
-from codesign.nn.mask_registry import make_mask
+from codesign.nn.mask_registry import find_mask, make_mask
 from codesign.nn.neurons import NEURONS, NeuronFunction, make_neurons
 from codesign.nn.plugins import find_class
 from codesign.nn.quantizers import make_quantizer
@@ -80,7 +81,7 @@ class LutModel(nn.Module):
             shape = LayerShape.of(
                 layer, signals=topology.signals(index), source_bits=topology.signal_bits(index), last=last
             )
-            rows, places = shape.mask_shape
+            rows, places = shape.mask_shape(per_table=find_mask(spec.sparsity).per_table)
             mask = make_mask(
                 spec.sparsity,
                 rows,
@@ -98,7 +99,8 @@ class LutModel(nn.Module):
             chosen = (spec.quantizer, spec.quantizer_options)
             term = make_quantizer(chosen[0], shape.term_bits, role="term", options=chosen[1])
             role = "output" if last else "hidden"
-            yield LutLayer(
+            kind = FreeTableLayer if isinstance(function, FreeTables) else LutLayer
+            yield kind(
                 shape,
                 mask=mask,
                 function=function,
@@ -124,9 +126,13 @@ class LutModel(nn.Module):
 
     def forward(self, prepared: Tensor) -> Tensor:
         """Run in training: prepared rows (batch, columns) to the outputs' values (batch, outputs)."""
-        values = self.encoder(prepared)
-        for layer in self.layers:
-            values = layer(values)
+        layers = self.lut_layers()
+        if self.encoder.shape.kind == "fixed" and isinstance(layers[0], FreeTableLayer):
+            values = prepared.t().contiguous()  # the codes themselves: nothing before this layer learns
+        else:
+            values = self.encoder(prepared)
+        for index, layer in enumerate(layers):
+            values = layer(values, self.input_levels(index)) if isinstance(layer, FreeTableLayer) else layer(values)
         return values.t()
 
     # ---- evaluation
@@ -194,6 +200,22 @@ class LutModel(nn.Module):
         spread, mean = float(self.target_spread), float(self.target_mean)
         step = float(levels[1] - levels[0]) if len(levels) > 1 else 0.0
         return step * spread, float(levels[0]) * spread + mean
+
+    def fix_temperature(self, temperature: float | None) -> None:
+        """Fix the logits at `temperature` steps of the output code a unit; None leaves the factor to be learned.
+
+        A last layer of free tables has no scale to learn, and None gives it its own; see `default_temperature`.
+        """
+        last = self.lut_layers()[-1]
+        if temperature is None and isinstance(last, FreeTableLayer):
+            temperature = default_temperature(last.shape)
+        if temperature is not None:
+            self.logit_gain.requires_grad_(False).fill_(1.0 / (temperature * self.output_step()))
+
+    def output_boundary(self) -> float:
+        """Return the value midway between the output codes of the first and of the second class (one output)."""
+        levels, first = self.output_levels(), self.threshold()
+        return float(levels[first - 1] + levels[first]) / 2 if 0 < first < len(levels) else 0.0
 
     def threshold(self) -> int:
         """Return the smallest output code whose value is not negative: the second class starts there."""

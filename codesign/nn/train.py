@@ -17,6 +17,8 @@ from torch import Tensor
 
 from codesign.config import TrainConfig
 from codesign.errors import CodesignError, ConfigError, DataError, RunError
+from codesign.nn.augment import Augmenter
+from codesign.nn.free_tables import FreeTables
 from codesign.nn.layers import LutLayer
 from codesign.nn.losses import Score, evaluate_model, prepare_answers, training_loss
 from codesign.nn.model import LutModel
@@ -117,10 +119,13 @@ class _Run:
         self.folder = folder
         self.seed = seed
         self.progress = progress
+        augmented = config.augment.active
+        self.augmenter = Augmenter(config.augment, data, encoder=model.encoder, seed=seed) if augmented else None
         self.x = model.prepare(data.x_train).to(self.device)
         self.y = prepare_answers(model, data, data.y_train).to(self.device)
         self.batches = math.ceil(len(self.x) / config.batch_size)
         self.total_steps = self.batches * config.epochs
+        model.fix_temperature(config.logit_temperature)
         self.optimizer = _optimizer(model, config)
         self.key = _run_key(model, data, config, seed)
         self.state = _State([], {})
@@ -161,13 +166,22 @@ class _Run:
     def _stops(self) -> bool:
         done = len(self.state.history)
         patience = self.config.patience
-        return patience is not None and done < self.config.epochs and done - self.state.best_epoch >= patience
+        if patience is None or self.state.best_score is None:
+            return False
+        return done < self.config.epochs and done - self.state.best_epoch >= patience
+
+    def _settled(self, epoch: int) -> bool:
+        """Say whether the sources of all layers have settled at the end of an epoch, so that it may be the best."""
+        masks = (layer.mask for layer in self.model.lut_layers())
+        return all(mask.settled(epoch * self.batches, self.total_steps) for mask in masks)
 
     def _epoch(self, epoch: int) -> EpochRecord:
         started = time.perf_counter()
         order = torch.randperm(len(self.x), generator=generator(self.seed, "order", epoch)).to(self.device)
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         self.model.train()
+        if self.augmenter is not None:
+            self.x = self.augmenter.epoch(epoch).to(self.device)
         with _global_seed(self.seed, epoch, self.device):
             for batch, rows in enumerate(order.tensor_split(self.batches)):
                 loss = self._step((epoch - 1) * self.batches + batch + 1, rows)
@@ -183,7 +197,9 @@ class _Run:
         self.rows += len(self.x)
         self.model.eval()
         score = evaluate_model(self.model, self.data, self.data.x_validation, self.data.y_validation)
-        best = score.better_than(self.state.best_score, self.model.spec.task)
+        # Where sources are learned, the tables go on settling in after the freeze: of equals, the later is ahead.
+        ties = any(layer.mask.wants == "pins" for layer in self.model.lut_layers())
+        best = self._settled(epoch) and score.better_than(self.state.best_score, self.model.spec.task, ties=ties)
         if best:
             self.state.best_score, self.state.best_epoch = score, epoch
             self.state.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
@@ -195,7 +211,7 @@ class _Run:
     def _step(self, step: int, rows: Tensor) -> Tensor:
         """Take one optimizer step on the given rows, then let the masks change; return the loss."""
         for group in self.optimizer.param_groups:
-            group["lr"] = _rate(self.config, step, self.total_steps)
+            group["lr"] = _rate(self.config, step, self.total_steps) * group["factor"]
         due = [layer for layer in self.model.lut_layers() if layer.mask.due(step, self.total_steps)]
         for layer in due:
             layer.start_capture()
@@ -207,10 +223,13 @@ class _Run:
             self.y[rows],
             gain=self.model.logit_gain,
             step=self.model.output_step(),
+            boundary=self.model.output_boundary() if values.shape[1] == 1 else 0.0,
             label_smoothing=self.config.label_smoothing,
         )
         loss.backward()
         self.optimizer.step()
+        for layer in self.model.lut_layers():
+            layer.after_step()
         for layer in due:
             self._change_sources(layer, step)
         return loss
@@ -231,12 +250,14 @@ class _Run:
         tensors |= {f"best.{k}": v for k, v in self.state.best.items()}
         for index, values in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{key}": value for key, value in values.items()}
-        assert self.state.best_score is not None
+        for index, layer in enumerate(self.model.lut_layers()):
+            tensors |= {f"mask.{index}.{key}": value for key, value in layer.mask.training_state().items()}
+        score = self.state.best_score
         header = {
             "key": self.key,
             "history": [asdict(record) for record in self.state.history],
             "best_epoch": self.state.best_epoch,
-            "best_score": asdict(self.state.best_score),
+            "best_score": None if score is None else asdict(score),
         }
         write_tensors(path, tensors, header)
 
@@ -245,22 +266,31 @@ class _Run:
         tensors, header = read_tensors(path, what="training checkpoint", mend=mend)
         if header.get("key") != self.key:
             raise RunError(f"{path} belongs to another configuration, data set or seed; {mend}")
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}, "mask": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = tensor
         self.model.load_state_dict(parts["model"])
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts["optimizer"].items():
-            index, _, key = name.partition(".")
-            state.setdefault(int(index), {})[key] = tensor
+        state = _by_index(parts["optimizer"])
+        for index, kept in _by_index(parts["mask"]).items():
+            self.model.lut_layers()[index].mask.restore_training(kept)
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
         history = [EpochRecord(**record) for record in header["history"]]
         best = {k: v.to(self.device) for k, v in parts["best"].items()}
-        self.state = _State(history, best, Score(**header["best_score"]), header["best_epoch"])
+        score = None if header["best_score"] is None else Score(**header["best_score"])
+        self.state = _State(history, best, score, header["best_epoch"])
 
 
 # ---- parts
+
+
+def _by_index(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Split names like `3.step` into {3: {"step": ...}}."""
+    out: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        out.setdefault(int(index), {})[key] = tensor
+    return out
 
 
 def _device(name: str) -> torch.device:
@@ -277,10 +307,16 @@ def _optimizer(model: LutModel, config: TrainConfig) -> torch.optim.Optimizer:
         for p in [*([] if layer.weight is None else [layer.weight]), *layer.function.parameters()]
     ]
     taken = {id(p) for p in decayed}
-    others = [p for p in model.parameters() if id(p) not in taken]
+    others = [p for p in model.parameters() if id(p) not in taken and p.requires_grad]
+    tables = [f.entries for f in (layer.function for layer in model.lut_layers()) if isinstance(f, FreeTables)]
+    own = {id(p) for p in tables}
+    if config.table_learning_rate is not None and not tables:
+        raise ConfigError("train.table_learning_rate is for layers of neuron 'lut', and the topology has none")
+    factor = (config.table_learning_rate or config.learning_rate) / config.learning_rate
     groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": [p for p in decayed if id(p) not in own], "weight_decay": config.weight_decay, "factor": 1.0},
+        {"params": tables, "weight_decay": config.weight_decay, "factor": factor},
+        {"params": others, "weight_decay": 0.0, "factor": 1.0},
     ]
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind([g for g in groups if g["params"]], lr=config.learning_rate)
