@@ -106,7 +106,7 @@ def networks(
     if kind != "absent":
         threshold = draw(st.integers(-3, 6)) if kind == "threshold" else 0
         extra = {"scale": 0.5, "offset": -1.25} if kind == "none" else {}
-        stages.append(Decide("answer", kind, formats, threshold, **extra))  # type: ignore[arg-type]
+        stages.append(Decide("decide", kind, formats, threshold, **extra))  # type: ignore[arg-type]
     network = check(LutNetwork("drawn", tuple(stages), inputs))
     if care == "sound":
         return with_sound_care(network, rng)
@@ -274,7 +274,7 @@ def structured_network(topology: Topology, rng: np.random.Generator, *, words: b
             value = wide.values(np.arange(wide.count)) * fmt.high / (max(term.high, 1) * layer.terms**0.5)
             relu = fmt.codes(np.clip(np.round(value), fmt.low, fmt.high))
             stages.append(Tables(layer.name, tuple(Neuron((j,), relu, fmt) for j in range(layer.width))))
-    stages.append(Decide("answer", topology.decide, stages[-1].formats))
+    stages.append(Decide("decide", topology.decide, stages[-1].formats))
     return check(LutNetwork(topology.name.replace("-", "_"), tuple(stages)))
 
 

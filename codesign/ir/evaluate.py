@@ -93,12 +93,24 @@ def trace(network: LutNetwork, codes: Codes) -> list[Codes]:
 
 
 def evaluate_codes(network: LutNetwork, codes: ArrayLike) -> Codes:
-    """Run the network on input codes (samples, signals); the encoder, if any, is passed over."""
-    start = np.asarray(codes, dtype=np.int32)
-    if start.ndim != 2 or start.shape[1] != len(network.code_inputs):
-        raise DataError(
-            f"network {network.name!r} takes (samples, {len(network.code_inputs)}) codes, not {start.shape}"
-        )
+    """Run the network on input codes (samples, signals); the encoder, if any, is passed over.
+
+    A code outside its signal's format is a DataError: it would run into its neighbours' address bits.
+    """
+    given = np.asarray(codes)
+    formats = network.code_inputs
+    if given.ndim != 2 or given.shape[1] != len(formats):
+        raise DataError(f"network {network.name!r} takes (samples, {len(formats)}) codes, not {given.shape}")
+    if given.dtype.kind not in "iub":
+        raise DataError(f"network {network.name!r} takes integer codes, not {given.dtype}; encode() makes them")
+    if len(given):
+        for signal, (low, high) in enumerate(zip(given.min(axis=0), given.max(axis=0), strict=True)):
+            if low < 0 or high >= formats[signal].count:
+                raise DataError(
+                    f"network {network.name!r}, input signal {signal}: codes must be 0 to {formats[signal].count - 1} "
+                    f"for format {formats[signal]}, not {low} to {high}"
+                )
+    start = given.astype(np.int32, copy=False)
     steps = trace(network, start)
     return steps[-1] if steps else start
 

@@ -8,14 +8,19 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.errors import DataError
 from codesign.ir.formats import Codes, Fixed, Format
 
 __all__ = ["Decide", "Encode", "Feature", "LutNetwork", "Neuron", "Stage", "Sum", "Sums", "Tables", "address_bits"]
 
 
-def _frozen(array: NDArray[Any], dtype: type) -> NDArray[Any]:
-    """Return a read-only array of `dtype`, copied only where needed."""
-    out: NDArray[Any] = np.ascontiguousarray(array, dtype=dtype)
+def _frozen(array: NDArray[Any], dtype: np.dtype[Any], what: str) -> NDArray[Any]:
+    """Return a read-only array of `dtype`, copied only where needed; what `dtype` cannot hold is a DataError."""
+    given: NDArray[Any] = np.asarray(array)
+    with np.errstate(invalid="ignore"):
+        out: NDArray[Any] = np.ascontiguousarray(given, dtype=dtype)
+    if out.dtype != given.dtype and not np.array_equal(out, given):
+        raise DataError(f"a neuron's {what} must hold entries of {dtype}, not such of {given.dtype}")
     if out is array or out.base is not None:
         out = out.copy()
     out.setflags(write=False)
@@ -83,9 +88,9 @@ class Neuron:
     care: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "table", _frozen(self.table, np.int32))
+        object.__setattr__(self, "table", _frozen(self.table, np.dtype(np.int32), "table"))
         if self.care is not None:
-            object.__setattr__(self, "care", _frozen(self.care, np.bool_))
+            object.__setattr__(self, "care", _frozen(self.care, np.dtype(np.bool_), "care set"))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Neuron):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
+import tokenize
 import zipfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,21 @@ __all__ = ["load", "save"]
 
 _VERSION = 1
 
+# What numpy and zipfile raise on a damaged archive: beside the obvious ones, a flipped bit may ask for a password
+# (RuntimeError), for another compression method (NotImplementedError) or break a header's text.
+_UNREADABLE = (
+    OSError,
+    KeyError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+
 
 def save(network: LutNetwork, path: Path) -> None:
     """Write a legal network to `path` (.npz). Equal networks give equal bytes."""
@@ -31,22 +49,32 @@ def save(network: LutNetwork, path: Path) -> None:
     tables = np.concatenate([n.table for n in neurons]) if neurons else np.zeros(0, np.int32)
     cares = [n.care for n in neurons if n.care is not None]
     care = np.packbits(np.concatenate(cares)) if cares else np.zeros(0, np.uint8)
-    head = json.dumps(header, sort_keys=True).encode()
+    head = json.dumps(header, sort_keys=True, default=_plain).encode()
     small = tables.astype(np.min_scalar_type(int(tables.max(initial=0))))
     arrays = {"header": np.frombuffer(head, np.uint8), "tables": small, "care": care}
     with path.open("wb") as out:
         np.savez_compressed(out, allow_pickle=False, **arrays, digest=np.frombuffer(_digest(arrays), np.uint8))
 
 
+def _plain(value: object) -> int | float:
+    """Turn a numpy number, as a caller may have put into a stage, into a plain one."""
+    if isinstance(value, np.integer):
+        return int(value)  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, np.floating):
+        return float(value)  # pyright: ignore[reportUnknownArgumentType]
+    raise TypeError(f"a network must be made of numbers, text and tables, not {value!r}")
+
+
 def load(path: Path) -> LutNetwork:
     """Read a network; a damaged, hand-edited or foreign file is a DataError that names it."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, since numpy leaves a file that it cannot read open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in ("header", "tables", "care")}
             stated = archive["digest"].tobytes()
     except FileNotFoundError:
         raise DataError(f"no network file at {path}; run the extract stage first") from None
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as problem:
+    except _UNREADABLE as problem:
         raise DataError(f"{path} is not a codesign network, or is truncated ({problem}); extract it again") from None
     if stated != _digest(arrays):
         raise DataError(f"{path} was changed after it was written (its digest does not match); extract it again")
