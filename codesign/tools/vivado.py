@@ -89,7 +89,10 @@ def parse_utilization(report: Path, *, log: Path) -> Utilization:
     rows: dict[str, float] = {}
     primitives: dict[str, int] = {}
     header: list[str] = []
+    borders = 0  # a table has three: above its header, below it, and at its end
     for line in text.splitlines():
+        if line.lstrip().startswith("+-"):
+            borders = borders % 3 + 1
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if not line.lstrip().startswith("|") or len(cells) < 3:
             continue
@@ -101,6 +104,8 @@ def parse_utilization(report: Path, *, log: Path) -> Utilization:
                 primitives[name] = int(cells[1])
             else:
                 rows.setdefault(name, float(cells[1]))
+    if borders != 3:
+        raise ToolFailed(f"Vivado's utilization report {report} ends within a table, or has none; log: {log}", log=log)
 
     def need(*names: str) -> float:
         for name in names:
