@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from codesign.errors import DataError
 from codesign.ir import Codes, Encode, Format, LutNetwork, encode, evaluate_codes
+from codesign.rtl.design import Design
 
-__all__ = ["pack_hex", "port_codes", "random_features", "write_vectors"]
+__all__ = ["golden_vectors", "pack_hex", "port_codes", "random_features", "write_vectors"]
 
 RANDOM_VECTORS = 1000
 _CHUNK = 4096
@@ -84,11 +85,19 @@ def pack_hex(codes: NDArray[np.int64], formats: Sequence[Format]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def write_vectors(
-    folder: Path, inputs: NDArray[np.int64], answers: Codes, formats: tuple[Sequence[Format], Sequence[Format]]
-) -> None:
+def golden_vectors(design: Design, inputs: NDArray[np.int64], answers: Codes) -> dict[str, str]:
+    """Return the texts of inputs.hex and outputs.hex for what `port_codes` gives."""
+    formats = ([Format(f.bits, f.signed) for f in fields] for fields in (design.input_fields, design.output_fields))
+    codes = (inputs, answers.astype(np.int64))
+    return {
+        name: pack_hex(values, widths)
+        for name, values, widths in zip(("inputs.hex", "outputs.hex"), codes, formats, strict=True)
+    }
+
+
+def write_vectors(folder: Path, design: Design, inputs: NDArray[np.int64], answers: Codes) -> None:
     """Write `folder`/vectors/inputs.hex and outputs.hex."""
     where = folder / "vectors"
     where.mkdir(parents=True, exist_ok=True)
-    (where / "inputs.hex").write_text(pack_hex(inputs, formats[0]), encoding="ascii")
-    (where / "outputs.hex").write_text(pack_hex(answers.astype(np.int64), formats[1]), encoding="ascii")
+    for name, text in golden_vectors(design, inputs, answers).items():
+        (where / name).write_text(text, encoding="ascii")
