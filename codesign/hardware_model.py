@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,18 +75,27 @@ class HardwareModel:
         return self.design
 
     def compile(self) -> None:
-        """Build the Verilated design; equal Verilog is built once and kept."""
-        from codesign.simulate import build_harness
-
-        build_harness(self._written(), work=self.folder.parent / f"{self.folder.name}_build")
+        """Build the Verilated design and run its golden vectors; equal Verilog is built once and kept."""
+        self.simulate(SimulateConfig(cocotb=False))
 
     def predict(self, features: ArrayLike) -> NDArray[np.int32]:
-        """Run features (samples, features) through the Verilated design; return answer codes (samples, outputs)."""
-        from codesign.simulate import run_samples
+        """Run features (samples, features) through the Verilated design; return answer codes (samples, outputs).
 
-        self._written()
-        work = self.folder.parent / f"{self.folder.name}_build"
-        return run_samples(self.folder, self.network, np.asarray(features), work=work)
+        Every answer of the Verilog is compared with the tables; a difference is a MismatchError.
+        """
+        from codesign.rtl import port_codes, write_vectors
+        from codesign.simulate import require_exact, simulate
+
+        design = replace(self._design(), vectors=len(np.asarray(features)))
+        inputs, answers = port_codes(self.network, features, hardware=design.encoder_in_hardware)
+        with tempfile.TemporaryDirectory(prefix="codesign-predict-") as scratch:
+            copy = Path(scratch) / "design"
+            shutil.copytree(self.folder / "rtl", copy / "rtl")
+            design.save(copy)
+            write_vectors(copy, design, inputs, answers)
+            config = SimulateConfig(cocotb=False, stress_vectors=0)
+            require_exact(simulate(copy, config=config, work=Path(scratch) / "work"))
+        return answers
 
     def build(self, config: SynthConfig | None = None) -> SynthReport:
         """Synthesise (and place and route, where open tools can) for the device."""
@@ -119,7 +130,11 @@ class HardwareModel:
             "vectors_mismatched": self.simulation and self.simulation.vectors_mismatched,
         }
 
-    def _written(self) -> Path:
+    def _design(self) -> Design:
         if self.design is None:
             raise RunError("nothing was emitted yet; call write() first")
+        return self.design
+
+    def _written(self) -> Path:
+        self._design()
         return self.folder

@@ -91,11 +91,13 @@ def _netlist(line: Line) -> int:
 
 
 def _vectors(line: Line) -> int:
-    from codesign.rtl import read_vectors
+    from codesign.rtl import golden_vectors, port_codes
 
     x = line.data.x_test[: line.config.simulate.vectors]
-    wanted = read_vectors(line.design, line.emitted)
-    _same(evaluate(line.optimized, x), wanted, "golden vectors")
+    inputs, answers = port_codes(line.optimized, x, hardware=line.design.encoder_in_hardware)
+    for name, text in golden_vectors(line.design, inputs, answers).items():
+        if (line.emitted / "vectors" / name).read_text(encoding="ascii") != text:
+            raise MismatchError(f"{line.emitted / 'vectors' / name} does not hold the answers of the optimized tables")
     return len(x)
 
 

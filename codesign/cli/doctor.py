@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
@@ -13,6 +14,12 @@ from rich.table import Table
 
 from codesign.cli.tables import terminal
 from codesign.errors import ToolNotFound, ToolTooOld
+from codesign.tools import Tool, find
+from codesign.tools.abc import ABC
+from codesign.tools.nextpnr import NEXTPNR_ECP5, NEXTPNR_ICE40
+from codesign.tools.verilator import VERILATOR, find_verilator
+from codesign.tools.vivado import VIVADO
+from codesign.tools.yosys import YOSYS, find_yosys
 
 __all__ = ["register"]
 
@@ -40,10 +47,20 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
+def _tools() -> tuple[tuple[Tool, Callable[[], str]], ...]:
+    """External programs, each with a function that returns its version or raises."""
+    return (
+        (VERILATOR, lambda: find_verilator().version),
+        (ABC, lambda: find(ABC).version_text),
+        (YOSYS, lambda: f"{(yosys := find_yosys()).version} ({yosys.name})"),
+        (NEXTPNR_ECP5, lambda: find(NEXTPNR_ECP5).version_text),
+        (NEXTPNR_ICE40, lambda: find(NEXTPNR_ICE40).version_text),
+        (VIVADO, lambda: find(VIVADO).version_text),
+    )
+
+
 def doctor() -> None:
     """Say which tools are there, what each one adds, and how to install what is missing."""
-    from codesign.tools import TOOLS, find
-
     table = Table(title="codesign doctor")
     for heading in ("what", "state", "adds", "to install"):
         table.add_column(heading, overflow="fold")
@@ -56,10 +73,9 @@ def doctor() -> None:
     for name, adds, line in _PROGRAMS:
         path = shutil.which(name)
         table.add_row(name, path or "[yellow]absent", adds, "" if path else line)
-    for tool in TOOLS:
+    for tool, probe in _tools():
         try:
-            found = find(tool)
-            table.add_row(tool.name, f"{found.version_text} ({found.origin})", tool.adds, "")
+            table.add_row(tool.name, probe(), tool.adds, "")
         except (ToolNotFound, ToolTooOld) as problem:
             state = "absent" if isinstance(problem, ToolNotFound) else "too old"
             line = f'pip install "{tool.pip}"'.replace("[", "\\[") if tool.pip else f"set {tool.variable} to its path"

@@ -41,7 +41,7 @@ def test_equal_inputs_are_not_computed_twice(optimized_run, tmp_path):
 
 def test_a_change_reaches_what_stands_to_its_right(optimized_run, tmp_path):
     run = copy(optimized_run, tmp_path)
-    config = open_run(run).config.model_copy(update={"passes": ["unused_neurons"]})
+    config = open_run(run).config.model_copy(update={"passes": ["remove_unused"]})
     before = (run / "3_extract" / "network.npz").stat().st_mtime_ns
     assert stages_run(Line(config, run, folder=tmp_path), "optimize") == ["optimize"]
     assert (run / "3_extract" / "network.npz").stat().st_mtime_ns == before
@@ -153,6 +153,6 @@ def test_manifest_records_versions_and_seed(optimized_run):
 
 
 def test_unknown_pass_is_refused(small_config, tmp_path):
-    config = small_config.model_copy(update={"passes": ["unused_neuron"]})
+    config = small_config.model_copy(update={"passes": ["remove_unuse"]})
     with pytest.raises(CodesignError, match="Did you mean"):
         Line(config, tmp_path, folder=tmp_path).build(until="optimize")

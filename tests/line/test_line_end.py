@@ -1,0 +1,84 @@
+"""From data to report on a small network: the figures agree with each other, and a broken bit is caught."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from codesign import HardwareModel
+from codesign.config import RtlConfig
+from codesign.errors import CodesignError, MismatchError
+from codesign.ir import Tables, evaluate
+from codesign.line import Line, open_run
+from codesign.report import RunFacts, compare_runs, figures, summary_table
+from codesign.verify import verify_run
+
+pytestmark = [pytest.mark.sim, pytest.mark.synth]
+
+
+@pytest.fixture(scope="module")
+def finished(small_config, optimized_run, tmp_path_factory) -> Path:
+    run = Path(shutil.copytree(optimized_run, tmp_path_factory.mktemp("end") / "run"))
+    Line(small_config, run, folder=run.parent).build()
+    return run
+
+
+def test_figures_agree(finished):
+    line, values = open_run(finished), figures(finished)
+    rows = len(line.data.x_test)
+    assert values["vectors_checked"] == rows
+    assert values["vectors_mismatched"] == 0
+    assert values["latency_cycles"] == values["latency_cycles_simulated"] == line.design.latency_cycles
+    assert values["initiation_interval"] == values["initiation_interval_simulated"] == 1
+    assert values["luts_synthesised"] > 0
+    assert values["ffs_synthesised"] > 0
+    assert values["fmax_routed_mhz"] is None, "nothing was placed, so no clock may be claimed"
+    assert values["table_rows_checked"] == sum(
+        len(n.table) for s in line.extracted.stages if isinstance(s, Tables) for n in s.neurons
+    )
+    by_part = RunFacts(finished).synthesis["xcvu9p"]["luts_by_part"]
+    assert set(by_part) <= {"encoder", "tables", "sums", "decide", "interface", "other"}
+    assert json.loads((finished / "8_report" / "figures.json").read_text())["accuracy_test"] == values["accuracy_test"]
+
+
+def test_report_is_one_offline_file(finished):
+    page = (finished / "report.html").read_text()
+    for words in ("Confusion matrix", "Pipeline", "Synthesis and timing", "synthesised", "Learning curve", "<svg"):
+        assert words in page
+    for address in ('src="http', 'href="http', "@import"):
+        assert address not in page
+    assert summary_table(finished).row_count >= 8
+
+
+def test_runs_compare(finished, tmp_path):
+    table = compare_runs([finished, finished], tmp_path / "compare.html")
+    assert table.row_count == 2
+    assert "small" in (tmp_path / "compare.html").read_text()
+
+
+def test_verify_checks_every_hand_over(finished):
+    checks = verify_run(open_run(finished))
+    assert len(checks) == 6
+    assert all(check.inputs > 0 for check in checks)
+
+
+def test_changed_golden_answer_is_caught(finished, tmp_path):
+    run = Path(shutil.copytree(finished, tmp_path / "run"))
+    answers = run / "5_emit/design/vectors/outputs.hex"
+    lines = answers.read_text().splitlines()
+    lines[5] = f"{int(lines[5], 16) ^ 1:0{len(lines[5])}x}"
+    answers.write_text("\n".join(lines) + "\n")
+    with pytest.raises(MismatchError, match=r"outputs\.hex"):
+        verify_run(open_run(run))
+
+
+def test_hardware_model_predicts_through_the_verilog(finished, tmp_path):
+    line = open_run(finished)
+    hardware = HardwareModel(line.extracted, folder=tmp_path / "design", rtl=RtlConfig(form="table"))
+    with pytest.raises(CodesignError, match="write"):
+        hardware.predict(line.data.x_test[:4])
+    hardware.write(line.data.x_test[:20])
+    answers = hardware.predict(line.data.x_test[:50])
+    assert (answers == evaluate(line.extracted, line.data.x_test[:50])).all()
+    assert hardware.report()["latency_cycles"] == hardware.design.latency_cycles
