@@ -1,7 +1,8 @@
 """A mask and a quantizer of one's own: trained, turned into tables, and proven equal, with no change to the library.
 
 Run it with `python examples/custom_sparsity.py [FOLDER]`; the same classes work in a YAML file as
-`sparsity: {method: "examples/custom_sparsity.py:PatchMask"}` and `quantizer: "examples/custom_sparsity.py:LogQuantizer"`.
+`sparsity: {method: "examples/custom_sparsity.py:PatchMask"}` and
+`quantizer: "examples/custom_sparsity.py:LogQuantizer"`.
 """
 
 import sys
@@ -74,7 +75,7 @@ def main(folder: Path) -> float:
     layers = (Layer("l0", 128, 4, 2), Layer("l1", 64, 5, 2), Layer("l2", 10, 5, 4))
     topology = Topology("digits", data.inputs, 2, layers)
     train = TrainConfig(
-        epochs=20,
+        epochs=12,
         batch_size=64,
         sparsity=SparsityConfig(method=f"{__file__}:PatchMask", options={"patch": 3}),
         quantizer=f"{__file__}:LogQuantizer",

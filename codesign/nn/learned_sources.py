@@ -173,4 +173,6 @@ def watch_pins(picked: Tensor, values: Tensor, capture: PinCapture) -> Tensor:
 
     values: (signals, batch), what `picked` was picked from. So any differentiable neuron can learn its sources.
     """
+    if not picked.requires_grad:  # nothing learnable comes before, but the pins' gradient is wanted all the same
+        picked = picked.detach().requires_grad_()
     return _Watch.apply(picked, values.detach(), capture)  # pyright: ignore[reportReturnType]

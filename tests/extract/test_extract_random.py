@@ -32,7 +32,7 @@ def topologies(draw, kind):
                 outputs if index == depth - 1 else draw(st.integers(1, 6)),
                 draw(st.integers(1, min(5, 10 // entering))),
                 bits_,
-                draw(st.sampled_from(["linear", "polynomial", "mlp"])),
+                draw(st.sampled_from(["linear", "polynomial", "mlp", "lut"])),
                 draw(st.integers(1, 3)),
                 draw(st.one_of(st.none(), st.integers(1, 3))),
             )
@@ -53,7 +53,10 @@ def test_any_topology_extracts_exactly(kind, data):
         standardize=data.draw(st.booleans()),
         word_bits=words,
     )
-    method = data.draw(st.sampled_from(["random", "magnitude", "regrow"]))
+    methods = ["random", "regrow", "learned", "magnitude"]
+    if any(layer.neuron == "lut" for layer in topology.layers):
+        methods.remove("magnitude")  # it ranks linear weights, and free tables have none
+    method = data.draw(st.sampled_from(methods))
     model = model_for(rows, topology, seed=data.draw(st.integers(0, 99)), inputs=inputs, method=method)
     network = extract(model, name="net")
     wanted = sum(

@@ -30,7 +30,7 @@ def train(folder, *, method="regrow", seed=0, epochs=EPOCHS, stop_after=None):
         epochs=epochs,
         batch_size=64,
         tensorboard=False,
-        sparsity=SparsityConfig(method=method, options={} if method == "random" else {"interval": 2}),
+        sparsity=SparsityConfig(method=method, options={"interval": 2} if method in ("magnitude", "regrow") else {}),
         threads=1,
     )
     topology = Topology("t", data.inputs, 2, LAYERS)
@@ -47,7 +47,7 @@ def files(folder):
     return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
 
 
-@pytest.mark.parametrize("method", ["random", "magnitude", "regrow"])
+@pytest.mark.parametrize("method", ["random", "magnitude", "regrow", "learned"])
 def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path, method):
     train(tmp_path / "whole", method=method)
     for epoch in (1, 4):

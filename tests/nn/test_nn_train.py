@@ -27,16 +27,17 @@ def train(folder, data=None, *, layers=LAYERS, decide="argmax", seed=0, progress
     return train_model(model, data, config=settings, folder=folder, seed=seed, progress=progress)
 
 
-@pytest.mark.parametrize("neuron", ["linear", "polynomial", "mlp"])
+@pytest.mark.parametrize("neuron", ["linear", "polynomial", "mlp", "lut"])
 def test_each_neuron_kind_learns(tmp_path, neuron):
     layers = tuple(replace(layer, neuron=neuron) for layer in LAYERS)
-    result = train(tmp_path, layers=layers, epochs=12)
+    more = {"epochs": 30, "table_learning_rate": 0.1} if neuron == "lut" else {"epochs": 12}  # many free entries
+    result = train(tmp_path, layers=layers, **more)
     assert result.figure > 0.6
     assert result.history[-1].train_loss < 0.8 * result.history[0].train_loss
     assert not result.model.training and result.samples_per_s > 0
 
 
-@pytest.mark.parametrize("method", ["random", "magnitude", "regrow"])
+@pytest.mark.parametrize("method", ["random", "magnitude", "regrow", "learned"])
 def test_one_bit_networks_learn(tmp_path, method):
     layers = (Layer("l0", 64, 6, 1), Layer("l1", 1, 6, 4, terms=8, term_bits=1))
     result = train(
