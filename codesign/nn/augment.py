@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,11 +25,12 @@ _CHUNK_ROWS = 8192
 class Augmenter:
     """Makes the prepared training rows of every epoch; see `AugmentConfig` for what it does.
 
-    Draws depend on the seed and the epoch alone. Where all features have the same fixed thresholds and there is no
-    noise, codes are shifted in place of raw rows: the same result, without encoding each time.
+    prepared: the rows as they are, from the encoder. Draws depend on the seed and the epoch alone. Where all features
+    have the same fixed thresholds and there is no noise, codes are shifted in place of raw rows: the same result,
+    without encoding each time.
     """
 
-    def __init__(self, config: AugmentConfig, data: DataSet, *, encoder: InputEncoder, seed: int):
+    def __init__(self, config: AugmentConfig, data: DataSet, *, encoder: InputEncoder, prepared: Tensor, seed: int):
         self.config = config
         self.data = data
         self.encoder = encoder
@@ -49,8 +51,7 @@ class Augmenter:
                     f"not {config.shift_pixels}"
                 )
             self.image = (planes, height, width)
-        self.alike = not config.noise and self.image is not None and _alike(encoder)
-        self.codes = encoder.prepare(data.x_train) if self.alike else None
+        self.codes = prepared if not config.noise and self.image is not None and _alike(encoder) else None
 
     def epoch(self, epoch: int) -> Tensor:
         """Return the prepared rows of an epoch, (rows, columns), in the order of the training rows."""
@@ -100,7 +101,8 @@ def shift_images(images: Tensor, shifts: Tensor, *, fill: Tensor) -> Tensor:
     """Shift images (rows, planes, height, width, codes) by (rows, 2) down and right; `fill` (codes,) fills in."""
     out = images.clone()
     height, width = images.shape[2:4]
-    for down, right in torch.unique(shifts, dim=0).tolist():
+    most = int(shifts.abs().max()) if len(shifts) else 0
+    for down, right in itertools.product(range(-most, most + 1), repeat=2):
         if not down and not right:
             continue
         rows = ((shifts[:, 0] == down) & (shifts[:, 1] == right)).nonzero()[:, 0]

@@ -22,6 +22,9 @@ __all__ = ["EncoderShape", "InputEncoder"]
 
 _MIN_GAIN = 1e-4
 
+_BLOCK_VALUES = 1 << 17
+"""Comparisons of a block of rows (1 MiB of float64): several times faster than blocks that leave the cache."""
+
 
 @dataclass(frozen=True)
 class EncoderShape:
@@ -73,6 +76,10 @@ class InputEncoder(nn.Module):
         self.register_buffer("mean", torch.zeros(count, dtype=torch.float64))
         self.register_buffer("spread", torch.ones(count, dtype=torch.float64))
         self.quantizer = quantizer
+        self._words: list[tuple[slice | list[int], Fixed]] = [
+            (slice(None) if set(shape.words) == {word} else [i for i, w in enumerate(shape.words) if w == word], word)
+            for word in sorted(set(shape.words))
+        ]
         if shape.kind == "scaled":
             assert quantizer is not None and shape.coding == "binary"
             self.gain = nn.Parameter(torch.ones(count))
@@ -94,11 +101,7 @@ class InputEncoder(nn.Module):
         """
         if self.shape.kind != "fixed":
             return self._standard(self.on_grid(features)).to(torch.float32)
-        dtype = torch.uint8 if self.shape.signal_bits <= 8 else torch.int32
-        chunks = [
-            self._fixed_codes(self.on_grid(features[at : at + 8192])).to(dtype) for at in range(0, len(features), 8192)
-        ]
-        return torch.cat(chunks) if chunks else torch.zeros(0, self.shape.signals, dtype=dtype)
+        return self._fixed_codes(features, torch.uint8 if self.shape.signal_bits <= 8 else torch.int32)
 
     def forward(self, prepared: Tensor) -> Tensor:
         """Encode in training: prepared rows (batch, columns) to values (signals, batch)."""
@@ -116,9 +119,10 @@ class InputEncoder(nn.Module):
 
     def codes(self, features: NDArray) -> Tensor:
         """Encode exactly: raw features (rows, features) to int64 codes (signals, rows), on the parameters' device."""
-        x = self.on_grid(features)
         if self.shape.kind == "fixed":
-            return self._fixed_codes(x).t().contiguous().to(self.mean.device)
+            narrow = self._fixed_codes(features, torch.int32)
+            return narrow.t().contiguous().to(torch.int64).to(self.mean.device)
+        x = self.on_grid(features)
         return self.standard_codes(self._standard(x).t().contiguous().to(self.mean.device))
 
     def standard_codes(self, x: Tensor) -> Tensor:
@@ -167,20 +171,28 @@ class InputEncoder(nn.Module):
         words = self.shape.words
         if not words:
             return x
-        if len(set(words)) == 1:
-            return np.ldexp(words[0].words(x).astype(np.float64), -words[0].fraction_bits)
-        columns = [np.ldexp(w.words(x[:, i]).astype(np.float64), -w.fraction_bits) for i, w in enumerate(words)]
-        return np.stack(columns, axis=1)
+        out = np.empty_like(x)
+        block = max(1, _BLOCK_VALUES // x.shape[1])
+        for columns, word in self._words:
+            for at in range(0, len(x), block):
+                grid = word.words(x[at : at + block, columns]).astype(np.float64)
+                out[at : at + block, columns] = np.ldexp(grid, -word.fraction_bits)
+        return out
 
     def _standard(self, x: NDArray[np.float64]) -> Tensor:
         return (torch.from_numpy(np.ascontiguousarray(x)) - self.mean.cpu()) / self.spread.cpu()
 
-    def _fixed_codes(self, x: NDArray[np.float64]) -> Tensor:
-        """Return int64 codes (rows, signals) by the fixed thresholds."""
+    def _fixed_codes(self, features: NDArray, dtype: torch.dtype) -> Tensor:
+        """Return codes (rows, signals) of raw features by the fixed thresholds, in blocks of rows that fit a cache."""
         t = self.fixed_thresholds.cpu().numpy()
-        if self.shape.coding == "thermometer":
-            return torch.from_numpy((x[:, :, None] >= t).reshape(len(x), -1)).to(torch.int64)
-        out = np.empty(x.shape, dtype=np.int64)
-        for i in range(x.shape[1]):
-            out[:, i] = np.searchsorted(t[i], x[:, i], side="right")
-        return torch.from_numpy(out)
+        out = torch.empty(len(features), self.shape.signals, dtype=dtype)
+        block = max(1, _BLOCK_VALUES // max(1, t.size))
+        for at in range(0, len(features), block):
+            x = self.on_grid(features[at : at + block])
+            if self.shape.thresholds == 1 or self.shape.coding == "thermometer":
+                codes = torch.from_numpy((x[:, :, None] >= t).reshape(len(x), -1))
+            else:
+                columns = [np.searchsorted(t[i], x[:, i], side="right") for i in range(x.shape[1])]
+                codes = torch.from_numpy(np.stack(columns, axis=1))
+            out[at : at + block] = codes
+        return out

@@ -94,14 +94,12 @@ class FreeTableLayer(LutLayer):
     The tables' codes come from the entries, so `quantizer` serves only where the sum of several terms is requantized.
     """
 
-    function: FreeTables
-
     def __init__(
         self,
         shape: LayerShape,
         *,
         mask: Mask,
-        function: FreeTables,
+        function: NeuronFunction,
         quantizer: Quantizer,
         term_quantizer: Quantizer | None,
         generator: torch.Generator,
@@ -119,7 +117,13 @@ class FreeTableLayer(LutLayer):
             shape, mask=mask, function=function, quantizer=quantizer, term_quantizer=term_quantizer, generator=generator
         )
         del self.norm  # the entries are their own scale
-        function.allocate(shape.fan_in * shape.source_bits, generator)
+        self.tables.allocate(shape.fan_in * shape.source_bits, generator)
+
+    @property
+    def tables(self) -> FreeTables:
+        """The layer's function, typed."""
+        assert isinstance(self.function, FreeTables)
+        return self.function
 
     @property
     def code_bits(self) -> int:
@@ -142,7 +146,7 @@ class FreeTableLayer(LutLayer):
             ratio = _unit_slopes(levels[0]).to(values.dtype)
         capture = self.capture if isinstance(self.capture, PinCapture) else None
         y = _LookUp.apply(
-            self.function.entries,
+            self.tables.entries,
             codes,
             values if ratio is not None and values.requires_grad else None,
             ratio,
@@ -163,7 +167,7 @@ class FreeTableLayer(LutLayer):
 
     def after_step(self) -> None:
         """Clamp the entries; see `LutLayer.after_step`."""
-        self.function.clamp()
+        self.tables.clamp()
 
     def take_sources(self, sources: Tensor) -> list[tuple[nn.Parameter, Tensor]]:
         """Move to new sources; see `LutLayer.take_sources`.
@@ -178,7 +182,7 @@ class FreeTableLayer(LutLayer):
             return []
         count = 1 << self.shape.source_bits
         with torch.no_grad():
-            entries = self.function.entries
+            entries = self.tables.entries
             for pin in changed.any(dim=0).nonzero()[:, 0].tolist():
                 rows = changed[:, pin].nonzero()[:, 0]
                 view = entries[rows].view(len(rows), -1, count, count**pin)
@@ -190,7 +194,7 @@ class FreeTableLayer(LutLayer):
         plain = super().view(step, total_steps)
         if self.mask.wants != "gradient":
             return plain
-        entries, bits = self.function.entries.detach(), self.shape.source_bits
+        entries, bits = self.tables.entries.detach(), self.shape.source_bits
         slopes = [pin_slopes(entries, pin, bits).abs().mean(dim=1) for pin in range(self.shape.fan_in)]
         return replace(plain, magnitude=torch.stack(slopes, dim=1).view(self.mask.sources.shape))
 
@@ -207,7 +211,7 @@ class FreeTableLayer(LutLayer):
 
     def stored_codes(self) -> Tensor:
         """Return the tables themselves, int64 (tables, 2**address_bits)."""
-        return entry_codes(self.function.entries.detach(), self.code_bits)
+        return entry_codes(self.tables.entries.detach(), self.code_bits)
 
 
 def default_temperature(shape: LayerShape) -> float:
@@ -226,7 +230,7 @@ def codes_of(values: Tensor, levels: Tensor) -> Tensor:
     middles = ((ordered[1:] + ordered[:-1]) / 2).to(values.dtype)
     if len(levels) == 2 and int(order[0]) == 0:
         return (values > middles[0]).to(dtype)
-    return order.to(dtype)[torch.bucketize(values, middles)]
+    return order.to(dtype)[torch.bucketize(values.contiguous(), middles)]
 
 
 def pin_slopes(entries: Tensor, pin: int, source_bits: int) -> Tensor:

@@ -119,9 +119,11 @@ class _Run:
         self.folder = folder
         self.seed = seed
         self.progress = progress
-        augmented = config.augment.active
-        self.augmenter = Augmenter(config.augment, data, encoder=model.encoder, seed=seed) if augmented else None
-        self.x = model.prepare(data.x_train).to(self.device)
+        prepared = model.prepare(data.x_train)
+        self.augmenter: Augmenter | None = None
+        if config.augment.active:
+            self.augmenter = Augmenter(config.augment, data, encoder=model.encoder, prepared=prepared, seed=seed)
+        self.x = prepared.to(self.device)
         self.y = prepare_answers(model, data, data.y_train).to(self.device)
         self.batches = math.ceil(len(self.x) / config.batch_size)
         self.total_steps = self.batches * config.epochs
