@@ -94,7 +94,8 @@ def _one_level(
     """Place one level of counters; return the columns after it. Constants that cost nothing leave `ones`."""
     width = len(columns)
     waiting = [list(column) for column in columns]
-    after: list[list[Bit]] = [[] for _ in range(width)]
+    counted: list[list[Bit]] = [[] for _ in range(width)]
+    kept: list[list[Bit]] = [[] for _ in range(width)]
     tall = max(map(len, waiting)) >= most
 
     def place(column: int, low: int, high: int = 0) -> None:
@@ -110,7 +111,7 @@ def _one_level(
             ones[column] = False
         outputs = min(outputs, width - column)
         for bit in range(outputs):
-            after[column + bit].append(Bit(len(counters), bit))
+            counted[column + bit].append(Bit(len(counters), bit))
         counters.append(Counter(level, column, lows, highs, constant, outputs))
 
     for column in range(width):
@@ -120,8 +121,8 @@ def _one_level(
         above = len(waiting[column + 1]) if column + 1 < width else 0
         if most == 6 and left == 5:
             place(column, 5, int(above % 6 == 1))
-        elif not tall and left >= 3:
-            place(column, min(left, most))
-        after[column] += waiting[column]
+        elif left == 3 or (left > 3 and not tall):
+            place(column, left)
+        kept[column] = waiting[column]
         waiting[column] = []
-    return after
+    return [old + new for old, new in zip(kept, counted, strict=True)]  # bits that waited go first

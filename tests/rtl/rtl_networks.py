@@ -33,11 +33,11 @@ def tables(
 
 
 def sums(name: str, inputs: tuple[Format, ...], count: int, bias: int = 0) -> Sums:
-    """Sums of all inputs with alternating signs, rotated from one sum to the next."""
+    """Sums of all inputs with alternating signs, in another order each."""
     out = []
     for j in range(count):
         sources = tuple((j + k) % len(inputs) for k in range(len(inputs)))
-        signs = tuple(-1 if (k + j) % 3 == 2 else 1 for k in range(len(inputs)))
+        signs = tuple(-1 if k % 3 == 2 else 1 for k in range(len(inputs)))
         ends = [sorted((g * inputs[s].low, g * inputs[s].high)) for s, g in zip(sources, signs, strict=True)]
         fmt = bits_for_range(bias - j + sum(e[0] for e in ends), bias - j + sum(e[1] for e in ends))
         out.append(Sum(sources, signs, fmt, bias - j))

@@ -49,29 +49,29 @@ module tiny_total (
   // total_n0: 6 terms, bias 3
   wire [2:0] total_n0_c0 = count4_plus1({in_data[6], ~in_data[4], in_data[2], in_data[0]});
   wire [2:0] total_n0_c1 = count4({~in_data[7], in_data[5], ~in_data[3], ~in_data[1]});
-  wire [2:0] total_n0_c2 = count4({in_data[11], ~in_data[9], total_n0_c1[0], total_n0_c0[1]});
-  wire [1:0] total_n0_c3 = count3({~in_data[10], in_data[8], total_n0_c0[0]});
-  wire [1:0] total_n0_c4 = count3({total_n0_c1[1], total_n0_c0[2], total_n0_c2[1]});
-  wire [1:0] total_n0_c5 = count3({total_n0_c1[2], total_n0_c2[2], total_n0_c4[1]});
-  wire [4:0] total_n0 = {{total_n0_c5[1], total_n0_c5[0], total_n0_c4[0], total_n0_c3[1]} + {1'b1, 1'b1, 1'b0, total_n0_c2[0]}, total_n0_c3[0]};
+  wire [1:0] total_n0_c2 = count3({total_n0_c0[0], ~in_data[10], in_data[8]});
+  wire [2:0] total_n0_c3 = count4({total_n0_c1[0], total_n0_c0[1], in_data[11], ~in_data[9]});
+  wire [1:0] total_n0_c4 = count3({total_n0_c3[1], total_n0_c1[1], total_n0_c0[2]});
+  wire [1:0] total_n0_c5 = count3({total_n0_c4[1], total_n0_c3[2], total_n0_c1[2]});
+  wire [4:0] total_n0 = {{total_n0_c5[1], total_n0_c5[0], total_n0_c4[0], total_n0_c2[1]} + {1'b1, 1'b1, 1'b0, total_n0_c3[0]}, total_n0_c2[0]};
 
   // total_n1: 6 terms, bias 2
-  wire [2:0] total_n1_c0 = count4({in_data[8], in_data[6], ~in_data[4], in_data[2]});
-  wire [2:0] total_n1_c1 = count4({~in_data[9], ~in_data[7], in_data[5], ~in_data[3]});
-  wire [2:0] total_n1_c2 = count4({~in_data[1], in_data[11], total_n1_c1[0], total_n1_c0[1]});
-  wire [1:0] total_n1_c3 = count3({in_data[0], ~in_data[10], total_n1_c0[0]});
-  wire [1:0] total_n1_c4 = count3({total_n1_c1[1], total_n1_c0[2], total_n1_c2[1]});
-  wire [1:0] total_n1_c5 = count3({total_n1_c1[2], total_n1_c2[2], total_n1_c4[1]});
-  wire [4:0] total_n1 = {{total_n1_c5[1], total_n1_c5[0], total_n1_c4[0], total_n1_c3[1]} + {1'b1, 1'b1, 1'b0, total_n1_c2[0]}, total_n1_c3[0]};
+  wire [2:0] total_n1_c0 = count4({in_data[8], ~in_data[6], in_data[4], in_data[2]});
+  wire [2:0] total_n1_c1 = count4({~in_data[9], in_data[7], ~in_data[5], ~in_data[3]});
+  wire [1:0] total_n1_c2 = count3({total_n1_c0[0], ~in_data[0], in_data[10]});
+  wire [2:0] total_n1_c3 = count4({total_n1_c1[0], total_n1_c0[1], in_data[1], ~in_data[11]});
+  wire [1:0] total_n1_c4 = count3({total_n1_c3[1], total_n1_c1[1], total_n1_c0[2]});
+  wire [1:0] total_n1_c5 = count3({total_n1_c4[1], total_n1_c3[2], total_n1_c1[2]});
+  wire [4:0] total_n1 = {{total_n1_c5[1], total_n1_c5[0], total_n1_c4[0], total_n1_c2[1]} + {1'b1, 1'b1, 1'b0, total_n1_c3[0]}, total_n1_c2[0]};
 
   // total_n2: 6 terms, bias 1
-  wire [2:0] total_n2_c0 = count4_plus1({~in_data[10], in_data[8], in_data[6], ~in_data[4]});
-  wire [2:0] total_n2_c1 = count4_plus1({in_data[11], ~in_data[9], ~in_data[7], in_data[5]});
-  wire [2:0] total_n2_c2 = count4({~in_data[3], ~in_data[1], total_n2_c1[0], total_n2_c0[1]});
-  wire [1:0] total_n2_c3 = count3({in_data[2], in_data[0], total_n2_c0[0]});
-  wire [1:0] total_n2_c4 = count3({total_n2_c1[1], total_n2_c0[2], total_n2_c2[1]});
-  wire [1:0] total_n2_c5 = count3({total_n2_c1[2], total_n2_c2[2], total_n2_c4[1]});
-  wire [4:0] total_n2 = {{total_n2_c5[1], total_n2_c5[0], total_n2_c4[0], total_n2_c3[1]} + {1'b1, 1'b0, 1'b1, total_n2_c2[0]}, total_n2_c3[0]};
+  wire [2:0] total_n2_c0 = count4_plus1({in_data[10], ~in_data[8], in_data[6], in_data[4]});
+  wire [2:0] total_n2_c1 = count4_plus1({~in_data[11], in_data[9], ~in_data[7], ~in_data[5]});
+  wire [1:0] total_n2_c2 = count3({total_n2_c0[0], ~in_data[2], in_data[0]});
+  wire [2:0] total_n2_c3 = count4({total_n2_c1[0], total_n2_c0[1], in_data[3], ~in_data[1]});
+  wire [1:0] total_n2_c4 = count3({total_n2_c3[1], total_n2_c1[1], total_n2_c0[2]});
+  wire [1:0] total_n2_c5 = count3({total_n2_c4[1], total_n2_c3[2], total_n2_c1[2]});
+  wire [4:0] total_n2 = {{total_n2_c5[1], total_n2_c5[0], total_n2_c4[0], total_n2_c2[1]} + {1'b1, 1'b0, 1'b1, total_n2_c3[0]}, total_n2_c2[0]};
 
   assign out_data = {
       total_n2,

@@ -39,12 +39,12 @@ module tiny_total_s0 (
   wire [2:0] total_n0_c1 = count6({in_data[11], ~in_data[9], ~in_data[7], in_data[5], ~in_data[3], ~in_data[1]});
 
   // total_n1: 6 terms, bias 2
-  wire [2:0] total_n1_c0 = count6({in_data[0], ~in_data[10], in_data[8], in_data[6], ~in_data[4], in_data[2]});
-  wire [2:0] total_n1_c1 = count6({~in_data[1], in_data[11], ~in_data[9], ~in_data[7], in_data[5], ~in_data[3]});
+  wire [2:0] total_n1_c0 = count6({~in_data[0], in_data[10], in_data[8], ~in_data[6], in_data[4], in_data[2]});
+  wire [2:0] total_n1_c1 = count6({in_data[1], ~in_data[11], ~in_data[9], in_data[7], ~in_data[5], ~in_data[3]});
 
   // total_n2: 6 terms, bias 1
-  wire [2:0] total_n2_c0 = count6_plus1({in_data[2], in_data[0], ~in_data[10], in_data[8], in_data[6], ~in_data[4]});
-  wire [2:0] total_n2_c1 = count6_plus1({~in_data[3], ~in_data[1], in_data[11], ~in_data[9], ~in_data[7], in_data[5]});
+  wire [2:0] total_n2_c0 = count6_plus1({~in_data[2], in_data[0], in_data[10], ~in_data[8], in_data[6], in_data[4]});
+  wire [2:0] total_n2_c1 = count6_plus1({in_data[3], ~in_data[1], ~in_data[11], in_data[9], ~in_data[7], ~in_data[5]});
 
   assign out_data = {
       total_n2_c1[2],

@@ -40,13 +40,13 @@ module tiny_total (
   wire [4:0] total_n0 = {{1'b1, total_n0_c1[2], total_n0_c0[2], total_n0_c0[1]} + {1'b0, 1'b1, total_n0_c1[1], total_n0_c1[0]}, total_n0_c0[0]};
 
   // total_n1: 6 terms, bias 2
-  wire [2:0] total_n1_c0 = count6({in_data[0], ~in_data[10], in_data[8], in_data[6], ~in_data[4], in_data[2]});
-  wire [2:0] total_n1_c1 = count6({~in_data[1], in_data[11], ~in_data[9], ~in_data[7], in_data[5], ~in_data[3]});
+  wire [2:0] total_n1_c0 = count6({~in_data[0], in_data[10], in_data[8], ~in_data[6], in_data[4], in_data[2]});
+  wire [2:0] total_n1_c1 = count6({in_data[1], ~in_data[11], ~in_data[9], in_data[7], ~in_data[5], ~in_data[3]});
   wire [4:0] total_n1 = {{1'b1, total_n1_c1[2], total_n1_c0[2], total_n1_c0[1]} + {1'b0, 1'b1, total_n1_c1[1], total_n1_c1[0]}, total_n1_c0[0]};
 
   // total_n2: 6 terms, bias 1
-  wire [2:0] total_n2_c0 = count6_plus1({in_data[2], in_data[0], ~in_data[10], in_data[8], in_data[6], ~in_data[4]});
-  wire [2:0] total_n2_c1 = count6_plus1({~in_data[3], ~in_data[1], in_data[11], ~in_data[9], ~in_data[7], in_data[5]});
+  wire [2:0] total_n2_c0 = count6_plus1({~in_data[2], in_data[0], in_data[10], ~in_data[8], in_data[6], in_data[4]});
+  wire [2:0] total_n2_c1 = count6_plus1({in_data[3], ~in_data[1], ~in_data[11], in_data[9], ~in_data[7], ~in_data[5]});
   wire [4:0] total_n2 = {{1'b1, total_n2_c1[2], total_n2_c0[2], total_n2_c0[1]} + {1'b0, 1'b0, total_n2_c1[1], total_n2_c1[0]} + {1'b0, 1'b0, 1'b1, 1'b0}, total_n2_c0[0]};
 
   assign out_data = {
