@@ -66,25 +66,35 @@ class InputsConfig(Section):
     """Shift and scale by mean and standard deviation of the training rows before quantizing (part of the network:
     thresholds come out in the data's own units)."""
     thresholds: Literal["learned", "uniform", "quantile"] | list[float] = "learned"
-    """`learned`: LogicNets' batch norm and hard-tanh quantizer with a learned scale; `uniform`, `quantile`: from the
-    training rows; a list: these values for every feature."""
+    """`learned`: each feature scaled and shifted by learned factors, then a hard-tanh quantizer with a learned scale
+    (binary code), or thresholds learned one by one (thermometer code); `uniform`, `quantile`: from the training rows;
+    a list: these values for every feature. Where a code holds the whole word (bits, say), nothing is left to learn."""
     word_bits: Annotated[int, Field(ge=1, le=30)] | None = None
-    """Width of fixed-point input words; None leaves the encoder outside the hardware."""
+    """Width of fixed-point input words. None takes the data's own word (pixels, bits); where it has none, the encoder
+    stays outside the hardware."""
     fraction_bits: int | None = None
     """Fraction bits of the words; None chooses the finest grid that holds the training rows' range."""
     signed: bool | None = None
+    """Whether words are two's complement; None asks the training rows, feature by feature."""
 
 
 class LayerConfig(Section):
     """One layer of table neurons; see `codesign.ir.Layer`."""
 
     name: str | None = None
+    """Part of Verilog names; l0, l1, ... where None."""
     width: int
+    """Neurons."""
     fan_in: int
+    """Source signals of each table."""
     bits: int
+    """Bits of each output code."""
     neuron: str = "linear"
+    """The function inside a table: linear, polynomial, mlp, lut, or `module:Class` of the user's own."""
     terms: int = 1
+    """Tables a neuron, summed exactly."""
     term_bits: int | None = None
+    """Bits of each term's code; `bits` where None."""
 
 
 class TopologyConfig(Section):
@@ -92,11 +102,13 @@ class TopologyConfig(Section):
 
     preset: str | None = None
     input_bits: int = 2
+    """Bits a feature: of one code (binary), or as many 1-bit signals (thermometer)."""
     coding: Literal["binary", "thermometer"] = "binary"
     layers: list[LayerConfig] = []
     decide: Literal["argmax", "threshold", "none"] | None = None
     """None: argmax for classes, threshold for one output of two classes, none for regression."""
     max_address_bits: Annotated[int, Field(ge=1, le=24)] = DEFAULT_MAX_ADDRESS_BITS
+    """Cap on the address bits of any table; a layer over it is refused before training."""
 
     @model_validator(mode="after")
     def _one_of(self) -> TopologyConfig:
@@ -171,7 +183,9 @@ class TrainConfig(Section):
     batch_size: Annotated[int, Field(gt=0)] = 256
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Of the neurons' weights alone; never of scales, thresholds or batch norms."""
     schedule: Literal["cosine", "constant"] = "cosine"
+    """`cosine`: half a cosine over the whole run, down to a thousandth of the learning rate."""
     patience: Annotated[int, Field(gt=0)] | None = None
     """Stop after so many epochs without a better validation figure."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -191,7 +205,9 @@ class TrainConfig(Section):
     augment: AugmentConfig = AugmentConfig()
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     tensorboard: bool = True
+    """Write TensorBoard events beside the model."""
     threads: Annotated[int, Field(gt=0)] | None = None
+    """Threads of torch; its own choice where None. Same seed and same threads, same bytes."""
 
 
 class RegistersConfig(Section):
