@@ -2,6 +2,18 @@
 
 from codesign.rtl.design import Design, Field
 from codesign.rtl.emit import emit
-from codesign.rtl.top import RESERVED_WORDS, top_name
+from codesign.rtl.mapped import MappedNetwork, evaluate_mapped
+from codesign.rtl.mapping import map_network
+from codesign.rtl.vectors import golden_vectors, port_codes, write_vectors
 
-__all__ = ["Design", "Field", "RESERVED_WORDS", "emit", "top_name"]
+__all__ = [
+    "Design",
+    "Field",
+    "MappedNetwork",
+    "emit",
+    "evaluate_mapped",
+    "golden_vectors",
+    "map_network",
+    "port_codes",
+    "write_vectors",
+]

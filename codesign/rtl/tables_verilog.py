@@ -12,7 +12,7 @@ import numpy as np
 
 from codesign.ir import Format, Neuron, Tables, address_bits
 from codesign.resources import resource_dir
-from codesign.rtl.mapped import MappedStage
+from codesign.rtl.mapped import HIGH, LOW, MappedStage
 
 __all__ = ["FORMS", "Form", "stage_verilog"]
 
@@ -45,7 +45,10 @@ def stage_verilog(
         "unused": ", ".join(_slice(low[s], inputs[s].bits) for s in range(len(inputs)) if s not in read),
     }
     if form == "mapped":
-        raise ValueError("the mapped form needs the netlist of the stage")
+        if mapped is None:
+            raise ValueError("the mapped form needs the netlist of the stage")
+        context |= _mapped_stage(stage, mapped)
+        return _template("tables_mapped.v.j2").render(context)
     write = _table_neuron if form == "table" else _case_neuron
     context["neurons"] = [write(stage.name, j, neuron, inputs, low) for j, neuron in enumerate(stage.neurons)]
     return _template(f"tables_{form}.v.j2").render(context)
@@ -105,6 +108,48 @@ class _CaseNeuron:
     address: str
     rows: str
     value: str
+
+
+@dataclass(frozen=True)
+class _MappedNode:
+    name: str
+    width: int
+    digits: str
+    index: str
+
+
+@dataclass(frozen=True)
+class _MappedNeuron:
+    name: str
+    reads: str
+    bits: int
+    nodes: list[_MappedNode]
+    value: str
+
+
+def _mapped_stage(stage: Tables, mapped: MappedStage) -> dict[str, object]:
+    """Template values of the mapped form: nodes stand with the first neuron that uses them, in topological order."""
+    names: dict[int, str] = {LOW: "1'b0", HIGH: "1'b1"}
+    names.update((bit, f"in_data[{bit}]") for bit in range(mapped.input_bits))
+    owned: dict[int, list[_MappedNode]] = {}
+    for k, (node, owner) in enumerate(zip(mapped.nodes, mapped.owners, strict=True)):
+        name = f"{stage.name}_m{k}"
+        inputs = [names[signal] for signal in reversed(node.inputs)]
+        index = "{" + ", ".join(inputs) + "}" if len(inputs) > 1 else inputs[0]
+        width = 1 << len(node.inputs)
+        owned.setdefault(owner, []).append(_MappedNode(name, width, f"{node.mask:0{-(-width // 4)}x}", index))
+        names[mapped.input_bits + k] = name
+    neurons: list[_MappedNeuron] = []
+    for j, (neuron, outputs) in enumerate(zip(stage.neurons, mapped.outputs, strict=True)):
+        bits = ", ".join(names[signal] for signal in reversed(outputs))
+        value = f"{{{bits}}}" if len(outputs) > 1 else bits
+        reads = _reads(neuron)
+        neurons.append(_MappedNeuron(f"{stage.name}_n{j}", reads, len(outputs), owned.get(j, []), value))
+    read = {s for node in mapped.nodes for s in node.inputs} | {s for bits in mapped.outputs for s in bits}
+    unused = ", ".join(f"in_data[{bit}]" for bit in range(mapped.input_bits) if bit not in read)
+    most = max((len(node.inputs) for node in mapped.nodes), default=0)
+    counts = {"node_count": len(mapped.nodes), "lut_inputs": most, "depth": mapped.depth}
+    return {"neurons": neurons, "unused": unused, **counts}
 
 
 def _slice(low: int, bits: int, word: str = "in_data") -> str:
