@@ -69,6 +69,7 @@ def yosys_script(design: Design, device: Device, *, out: str, harness: bool, apa
         out=out,
         harness=harness and device.vendor == "lattice",
         apart=apart,
+        mapped=design.form == "mapped",
         ice40_speed={"hx": "hx", "lp": "lp", "up": "u"}[_size(device)[:2]] if device.family == "ice40" else "",
     )
 
@@ -101,6 +102,8 @@ def render_scripts(design: Design, device: Device, *, out: str, target_mhz: floa
             read=sum(port.width for port in outputs),
         )
     else:
+        if design.form == "mapped":
+            texts["keep_luts.v"] = (resource_dir("flows") / "yosys" / "keep_luts.v").read_text(encoding="utf-8")
         period = f"{1000 / (target_mhz or _DEFAULT_MHZ):.3f}"
         texts["clock.xdc"] = _render("vivado/clock.xdc.j2", clock=design.clock, period_ns=period)
         texts["vivado.tcl"] = _render(
