@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 
 from codesign.ir import Decide, Encode, LutNetwork, Sums, Tables, check, encode, preset
 from codesign.passes import check_care, every_input
@@ -16,6 +16,8 @@ from codesign.testing import networks, random_codes, random_features, structured
 def neurons(network: LutNetwork):
     return [n for s in network.stages if isinstance(s, Tables) for n in s.neurons]
 
+
+WITHOUT_SHRINKING = settings(deadline=None, max_examples=2000, phases=(Phase.generate,))
 
 FOUND = {
     "sums before tables": lambda n: any(
@@ -39,7 +41,7 @@ FOUND = {
 
 @pytest.mark.parametrize("what", FOUND)
 def test_everything_turns_up(what):
-    assert FOUND[what](find(networks(care="any"), lambda n: bool(FOUND[what](n)), settings=settings(deadline=None)))
+    assert FOUND[what](find(networks(care="any"), lambda n: bool(FOUND[what](n)), settings=WITHOUT_SHRINKING))
 
 
 @settings(max_examples=60, deadline=None)
