@@ -202,6 +202,8 @@ def _check_quantizer(made: Quantizer, name: str) -> None:
     codes = made.codes(torch.linspace(-4, 4, 65, dtype=torch.float64))
     if codes.dtype != torch.int64 or int(codes.min()) < 0 or int(codes.max()) >= 2**made.bits:
         raise UnsupportedModel(f"quantizer {name!r}: codes() must be int64 from 0 to {2**made.bits - 1}")
+    if made.role == "input" and bool((codes.diff() < 0).any()):
+        raise UnsupportedModel(f"quantizer {name!r}: the codes of an input must not fall as the input rises")
     if made.role in ("term", "output"):
         steps = levels.diff()
         if bool((steps <= 0).any()) or float((steps - steps[0]).abs().max()) > 1e-9 * float(steps.abs().max()):

@@ -67,6 +67,13 @@ class Uneven(Quantizer):
         return torch.arange(2**self.bits, dtype=torch.float64) ** 2
 
 
+class Falling(Uneven):
+    roles = ("input", "hidden")
+
+    def codes(self, x):
+        return (x < 0).long()
+
+
 class Float(Uneven):
     def codes(self, x):
         return x
@@ -83,6 +90,9 @@ def test_a_users_quantizer_serves_only_its_roles_and_must_be_legal():
     assert isinstance(make_quantizer(name, 2, role="input"), BrevitasQuantizer)
     with pytest.raises(UnsupportedModel, match="equal steps"):
         make_quantizer(name, 2, role="output")
+    assert isinstance(make_quantizer(f"{__name__}:Falling", 2, role="hidden"), Falling)
+    with pytest.raises(UnsupportedModel, match="must not fall"):
+        make_quantizer(f"{__name__}:Falling", 2, role="input")
     with pytest.raises(UnsupportedModel, match="int64"):
         make_quantizer(f"{__name__}:Float", 2, role="hidden")
     with pytest.raises(UnsupportedModel, match="4 finite float64"):
