@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
-import jinja2
 import numpy as np
+from numpy.typing import NDArray
 
 from codesign.ir import Format, Neuron, Tables, address_bits
-from codesign.resources import resource_dir
-from codesign.rtl.mapped import HIGH, LOW, MappedStage
+from codesign.rtl.logic import low_bits, slice_of, unused_wire
+from codesign.rtl.mapped import HIGH, LOW, MappedStage, Node
+from codesign.rtl.templates import render
 
 __all__ = ["FORMS", "Form", "stage_verilog"]
 
@@ -20,7 +20,7 @@ Form = Literal["mapped", "table", "case"]
 FORMS: tuple[Form, ...] = ("mapped", "table", "case")
 """`mapped`: a netlist of small nodes; `table`: constants indexed by the address; `case`: one statement a row."""
 
-CONSTANT_BITS = 1 << 15
+_CONSTANT_BITS = 1 << 15
 """Widest constant written; Verilator refuses numbers of more than 64 Ki bits unless told otherwise."""
 
 
@@ -30,183 +30,177 @@ def stage_verilog(
     """Return the Verilog text of `stage` as `module`, purely combinational.
 
     Ports are `input [W-1:0] in_data` (the `inputs` packed, signal 0 lowest) and `output [V-1:0] out_data` (one
-    signal a neuron, likewise). `mapped` is the stage's netlist, needed by the form `mapped` and unused by others.
-    The same arguments give the same bytes.
+    signal a neuron, likewise). Neuron j is the wire (or reg) `<stage>_n<j>`. `mapped` is the stage's netlist, needed by
+    the form `mapped` and unused by others. The same arguments give the same bytes.
     """
     low = low_bits(inputs)
-    read = {source for neuron in stage.neurons for source in neuron.sources}
-    context: dict[str, object] = {
-        "stage": stage.name,
-        "module": module,
-        "input_signals": len(inputs),
-        "input_bits": low[-1],
-        "output_bits": low_bits(stage.formats)[-1],
-        "outputs": [f"{stage.name}_n{j}" for j in reversed(range(len(stage.neurons)))],
-        "unused": ", ".join(_slice(low[s], inputs[s].bits) for s in range(len(inputs)) if s not in read),
-    }
     if form == "mapped":
         if mapped is None:
             raise ValueError("the mapped form needs the netlist of the stage")
-        context |= _mapped_stage(stage, mapped)
-        return _template("tables_mapped.v.j2").render(context)
-    write = _table_neuron if form == "table" else _case_neuron
-    context["neurons"] = [write(stage.name, j, neuron, inputs, low) for j, neuron in enumerate(stage.neurons)]
-    return _template(f"tables_{form}.v.j2").render(context)
-
-
-def low_bits(formats: Sequence[Format]) -> list[int]:
-    """Return the lowest bit of every signal in a packed word, and the word's width as last item."""
-    return [0, *np.cumsum([f.bits for f in formats]).tolist()]
-
-
-@lru_cache
-def _template(name: str) -> jinja2.Template:
-    loader = jinja2.FileSystemLoader(resource_dir("rtl_templates") / "pipeline")
-    environment = jinja2.Environment(
-        loader=loader,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
+        neurons: list[Any] = list(_mapped_neurons(stage, mapped))
+        used = {s for signals in _read_signals(mapped) for s in signals if 0 <= s < mapped.input_bits}
+        extra: dict[str, object] = {"nodes": mapped.luts, "depth": mapped.depth}
+    else:
+        write = _table_neuron if form == "table" else _case_neuron
+        neurons = [write(f"{stage.name}_n{j}", neuron, inputs, low) for j, neuron in enumerate(stage.neurons)]
+        read = {source for neuron in stage.neurons for source in neuron.sources}
+        used = {bit for source in read for bit in range(low[source], low[source + 1])}
+        extra = {}
+    return render(
+        f"tables_{form}.v.j2",
+        stage=stage.name,
+        module=module,
+        input_signals=len(inputs),
+        input_bits=low[-1],
+        output_bits=low_bits(stage.formats)[-1],
+        outputs=[f"{stage.name}_n{j}" for j in reversed(range(len(stage.neurons)))],
+        unused=unused_wire("in_data", low[-1], used),
+        neurons=neurons,
+        **extra,
     )
-    return environment.get_template(name)
 
 
 @dataclass(frozen=True)
 class _Constant:
+    """A constant of `rows` bits, row 0 the lowest."""
+
     name: str
-    width: int
+    rows: int
     digits: str
 
 
 @dataclass(frozen=True)
-class _Part:
+class _NodeText:
     name: str
-    width: int
+    rows: int
+    digits: str
+    inputs: str
+
+
+@dataclass(frozen=True)
+class _MappedText:
+    name: str
+    range: str
+    reads: str
+    nodes: list[_NodeText]
     value: str
 
 
 @dataclass(frozen=True)
-class _TableNeuron:
-    name: str
-    reads: str
-    bits: int
-    address_bits: int
-    address: str
+class _TableBit:
     constants: list[_Constant]
-    parts: list[_Part]
+    parts_name: str
+    parts: str
+    target: str
     value: str
 
 
 @dataclass(frozen=True)
-class _CaseNeuron:
+class _NeuronText:
+    """A neuron of the forms `table` and `case`; `address` is empty for a constant one."""
+
     name: str
+    range: str
     reads: str
-    bits: int
-    address_bits: int
     address: str
-    rows: str
-    value: str
+    address_range: str
+    constant: str
+    lines: Any
 
 
-@dataclass(frozen=True)
-class _MappedNode:
-    name: str
-    width: int
-    digits: str
-    index: str
-
-
-@dataclass(frozen=True)
-class _MappedNeuron:
-    name: str
-    reads: str
-    bits: int
-    nodes: list[_MappedNode]
-    value: str
-
-
-def _mapped_stage(stage: Tables, mapped: MappedStage) -> dict[str, object]:
-    """Template values of the mapped form: nodes stand with the first neuron that uses them, in topological order."""
-    names: dict[int, str] = {LOW: "1'b0", HIGH: "1'b1"}
-    names.update((bit, f"in_data[{bit}]") for bit in range(mapped.input_bits))
-    owned: dict[int, list[_MappedNode]] = {}
-    for k, (node, owner) in enumerate(zip(mapped.nodes, mapped.owners, strict=True)):
-        name = f"{stage.name}_m{k}"
-        inputs = [names[signal] for signal in reversed(node.inputs)]
-        index = "{" + ", ".join(inputs) + "}" if len(inputs) > 1 else inputs[0]
-        width = 1 << len(node.inputs)
-        owned.setdefault(owner, []).append(_MappedNode(name, width, f"{node.mask:0{-(-width // 4)}x}", index))
-        names[mapped.input_bits + k] = name
-    neurons: list[_MappedNeuron] = []
-    for j, (neuron, outputs) in enumerate(zip(stage.neurons, mapped.outputs, strict=True)):
-        bits = ", ".join(names[signal] for signal in reversed(outputs))
-        value = f"{{{bits}}}" if len(outputs) > 1 else bits
-        reads = _reads(neuron)
-        neurons.append(_MappedNeuron(f"{stage.name}_n{j}", reads, len(outputs), owned.get(j, []), value))
-    read = {s for node in mapped.nodes for s in node.inputs} | {s for bits in mapped.outputs for s in bits}
-    unused = ", ".join(f"in_data[{bit}]" for bit in range(mapped.input_bits) if bit not in read)
-    most = max((len(node.inputs) for node in mapped.nodes), default=0)
-    counts = {"node_count": len(mapped.nodes), "lut_inputs": most, "depth": mapped.depth}
-    return {"neurons": neurons, "unused": unused, **counts}
-
-
-def _slice(low: int, bits: int, word: str = "in_data") -> str:
-    return f"{word}[{low + bits - 1}:{low}]" if bits > 1 else f"{word}[{low}]"
+def _range(bits: int) -> str:
+    """Return the range of a declaration, with a space after it; a single bit has none."""
+    return f"[{bits - 1}:0] " if bits > 1 else ""
 
 
 def _reads(neuron: Neuron) -> str:
     if not neuron.sources:
         return "no signal: it is constant"
-    plural = "signals" if len(neuron.sources) > 1 else "signal"
-    return f"{plural} {', '.join(map(str, neuron.sources))} (lowest address bits first)"
+    plural = "s" if len(neuron.sources) > 1 else ""
+    return f"signal{plural} {', '.join(map(str, neuron.sources))}"
 
 
-def _address(neuron: Neuron, inputs: tuple[Format, ...], low: list[int]) -> str:
-    parts = [_slice(low[s], inputs[s].bits) for s in reversed(neuron.sources)]
-    return "{" + ", ".join(parts) + "}" if len(parts) > 1 else "".join(parts)
+def _join(parts: list[str]) -> str:
+    """Return the concatenation of `parts`, given lowest first."""
+    return f"{{{', '.join(reversed(parts))}}}" if len(parts) > 1 else "".join(parts)
 
 
-def _table_neuron(stage: str, j: int, neuron: Neuron, inputs: tuple[Format, ...], low: list[int]) -> _TableNeuron:
-    name = f"{stage}_n{j}"
+def _read_signals(mapped: MappedStage) -> Iterator[tuple[int, ...]]:
+    yield from (node.inputs for node in mapped.nodes)
+    yield from mapped.outputs
+
+
+def _mapped_neurons(stage: Tables, mapped: MappedStage) -> Iterator[_MappedText]:
+    """Yield the neurons with the nodes that they own; an inverter is written where it is read."""
+    names: list[str] = [f"in_data[{bit}]" for bit in range(mapped.input_bits)]
+    made: list[list[_NodeText]] = [[] for _ in stage.neurons]
+
+    def name(signal: int) -> str:
+        return {LOW: "1'b0", HIGH: "1'b1"}[signal] if signal < 0 else names[signal]
+
+    for node, owner in zip(mapped.nodes, mapped.owners, strict=True):
+        if _inverts(node):
+            names.append("~" + name(node.inputs[0]))
+            continue
+        text = f"{stage.name}_n{owner}_w{len(made[owner])}"
+        rows = 1 << len(node.inputs)
+        digits = f"{node.mask:0{-(-rows // 4)}x}"
+        made[owner].append(_NodeText(text, rows, digits, _join([name(s) for s in node.inputs])))
+        names.append(text)
+    for j, neuron in enumerate(stage.neurons):
+        value = _join([name(s) for s in mapped.outputs[j]])
+        yield _MappedText(f"{stage.name}_n{j}", _range(neuron.format.bits), _reads(neuron), made[j], value)
+
+
+def _inverts(node: Node) -> bool:
+    return len(node.inputs) == 1 and node.mask == 0b01
+
+
+def _neuron(name: str, neuron: Neuron, inputs: tuple[Format, ...], low: list[int], lines: object) -> _NeuronText:
+    bits = address_bits(neuron.sources, inputs)
+    return _NeuronText(
+        name=name,
+        range=_range(neuron.format.bits),
+        reads=_reads(neuron),
+        address=_join([slice_of("in_data", low[s], inputs[s].bits) for s in neuron.sources]),
+        address_range=_range(bits),
+        constant=f"{neuron.format.bits}'d{int(neuron.table[0])}",
+        lines=lines,
+    )
+
+
+def _table_neuron(name: str, neuron: Neuron, inputs: tuple[Format, ...], low: list[int]) -> _NeuronText:
+    # One assignment a bit: given several bits at once, Verilator tabulates the neuron anew, for 0.3 s each.
     address = address_bits(neuron.sources, inputs)
     bits = neuron.format.bits
-    if not address:
-        return _TableNeuron(name, _reads(neuron), bits, 0, "", [], [], f"{bits}'d{int(neuron.table[0])}")
-    width = min(1 << address, CONSTANT_BITS)
-    pieces = (1 << address) // width
-    inner = (width - 1).bit_length()
-    index = f"{name}_address" if pieces == 1 else f"{name}_address[{inner - 1}:0]"
-    constants: list[_Constant] = []
-    parts: list[_Part] = []
-    values: list[str] = []
-    for bit in range(bits):
-        column = ((neuron.table >> bit) & 1).astype(np.uint8).reshape(pieces, width)
-        names = [f"{name}_t{bit}" if pieces == 1 else f"{name}_t{bit}_{k}" for k in range(pieces)]
-        constants += [_Constant(n, width, _hexadecimal(c)) for n, c in zip(names, column, strict=True)]
-        if pieces == 1:
-            values.append(f"{names[0]}[{index}]")
-        else:
-            chosen = ", ".join(f"{n}[{index}]" for n in reversed(names))
-            parts.append(_Part(f"{name}_p{bit}", pieces, f"{{{chosen}}}"))
-            values.append(f"{name}_p{bit}[{_slice(inner, address - inner, f'{name}_address')}]")
-    value = f"{{{', '.join(reversed(values))}}}" if bits > 1 else values[0]
-    return _TableNeuron(name, _reads(neuron), bits, address, _address(neuron, inputs, low), constants, parts, value)
+    lines = [_table_bit(name, neuron, address, bit) for bit in range(bits)] if address else []
+    return _neuron(name, neuron, inputs, low, lines)
 
 
-def _hexadecimal(column: np.ndarray) -> str:
-    """Return bits (lowest index = lowest bit of the number) as hex digits, highest first."""
+def _table_bit(name: str, neuron: Neuron, address: int, bit: int) -> _TableBit:
+    rows = min(1 << address, _CONSTANT_BITS)
+    column = (neuron.table >> bit & 1).astype(np.uint8).reshape(-1, rows)
+    target = f"{name}[{bit}]" if neuron.format.bits > 1 else name
+    if len(column) == 1:
+        constant = _Constant(f"{name}_t{bit}", rows, _hexadecimal(column[0]))
+        return _TableBit([constant], "", "", target, f"{constant.name}[{name}_address]")
+    # A constant that is too wide for some tools stands in pieces, chosen by the top address bits.
+    inner = (rows - 1).bit_length()
+    constants = [_Constant(f"{name}_t{bit}_{k}", rows, _hexadecimal(part)) for k, part in enumerate(column)]
+    parts = _join([f"{c.name}[{name}_address[{inner - 1}:0]]" for c in constants])
+    value = f"{name}_p{bit}[{slice_of(f'{name}_address', inner, address - inner)}]"
+    return _TableBit(constants, f"{name}_p{bit}", parts, target, value)
+
+
+def _hexadecimal(column: NDArray[np.uint8]) -> str:
+    """Return bits (row 0 the lowest) as hex digits, highest first."""
     digits = -(-len(column) // 4)
     return np.packbits(column, bitorder="little")[::-1].tobytes().hex()[-digits:]
 
 
-def _case_neuron(stage: str, j: int, neuron: Neuron, inputs: tuple[Format, ...], low: list[int]) -> _CaseNeuron:
-    name = f"{stage}_n{j}"
+def _case_neuron(name: str, neuron: Neuron, inputs: tuple[Format, ...], low: list[int]) -> _NeuronText:
     address = address_bits(neuron.sources, inputs)
-    bits = neuron.format.bits
-    head, middle = f"      {address}'d", f": {name} = {bits}'d"
+    head, middle = f"      {address}'d", f": {name} = {neuron.format.bits}'d"
     codes = neuron.table.tolist()
-    rows = "\n".join([f"{head}{a}{middle}{c};" for a, c in enumerate(codes[:-1])])
-    rows += f"\n      default{middle}{codes[-1]};"
-    return _CaseNeuron(name, _reads(neuron), bits, address, _address(neuron, inputs, low), rows, f"{bits}'d{codes[0]}")
+    rows = [f"{head}{a}{middle}{code};" for a, code in enumerate(codes[:-1])]
+    return _neuron(name, neuron, inputs, low, "\n".join([*rows, f"      default{middle}{codes[-1]};"]))
