@@ -26,11 +26,10 @@ from codesign.tools.verilator import Verilator
 __all__ = ["Built", "build_harness", "build_protocol", "source_files"]
 
 # Measured on a network of jsc-l's size (docs/simulation.md): -O1 compiles in two thirds of -O2's time and the result
-# runs as fast. One C++ file is the least work for small designs; large ones are cut for parallel compiling.
-_VERILATE = ("--cc", "--exe", "-O3", "--no-timing", "--x-initial", "unique", "--prefix", "Vdut")
+# runs as fast. -fno-table leaves out a pass that evaluates neurons row by row (minutes for jsc-l's constants) to make
+# tables of what are tables already. One C++ file is the least work: nearly all of it is one function.
+_VERILATE = ("--cc", "--exe", "-O3", "-fno-table", "--no-timing", "--x-initial", "unique", "--output-split", "0")
 _MAKE = ("OPT_FAST=-O1",)
-_SPLIT_ABOVE_BYTES = 1 << 20
-_SPLIT_STATEMENTS = 4000
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,7 @@ def build_harness(
     room = resource_dir("sim")
     bench = {name: (room / name).read_bytes() for name in HARNESS_FILES}
     bench["bench_config.h"] = bench_header(design).encode()
-    split = sum(source.stat().st_size for source in source_files(design, folder)) > _SPLIT_ABOVE_BYTES
-    options = [*_VERILATE, "--top-module", design.top, "--output-split", str(_SPLIT_STATEMENTS if split else 0)]
+    options = [*_VERILATE, "--prefix", "Vdut", "--top-module", design.top]
     tools = [*_toolchain(verilator), "harness", *_MAKE]
     key = digest([*tools, *options, *_contents(design, folder), *(part for item in bench.items() for part in item)])
     cache = BuildCache()
@@ -94,8 +92,8 @@ def build_harness(
 def build_protocol(design: Design, folder: Path, *, verilator: Verilator, work: Path, timeout_s: float) -> Built:
     """Compile the design of `folder` for cocotb to `work`/<top>, through cocotb's runner. Raises ToolFailed."""
     script = resource_dir("sim") / "run_cocotb.py"
-    tools = [*_toolchain(verilator), "cocotb", version("cocotb"), sys.prefix, script.read_bytes()]
-    key = digest([*tools, design.top, *_contents(design, folder)])
+    tools = [*_toolchain(verilator), "cocotb", version("cocotb"), sys.prefix]
+    key = digest([*tools, script.read_bytes(), design.top, *_contents(design, folder)])
     cache = BuildCache()
     if (known := _fetch(cache, key, work, design.top)) is not None:
         return known
