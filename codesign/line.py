@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codesign import __version__
 from codesign.config import BuildConfig, dump_yaml, parse_model
@@ -153,9 +154,9 @@ class Line:
     def _data_digest(self) -> str:
         state = hashlib.sha256()
         for name in ("x_train", "y_train", "x_validation", "y_validation", "x_test", "y_test"):
-            array = np.ascontiguousarray(getattr(self.data, name))
+            array: NDArray[Any] = np.ascontiguousarray(getattr(self.data, name))
             state.update(f"{name} {array.dtype} {array.shape};".encode())
-            state.update(array)
+            state.update(array.tobytes())
         return state.hexdigest()
 
     def _key(self, stage: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -122,7 +122,7 @@ def _known_keys(model: type[BaseModel], location: Location) -> list[str]:
 def _inner_model(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    for inner in cast(tuple[Any, ...], getattr(annotation, "__args__", ())):
+    for inner in get_args(annotation):
         found = _inner_model(inner)
         if found is not None:
             return found

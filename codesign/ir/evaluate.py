@@ -12,7 +12,7 @@ from codesign.errors import DataError
 from codesign.ir.formats import Codes, Format
 from codesign.ir.network import Decide, Encode, LutNetwork, Stage, Sums, Tables
 
-__all__ = ["addresses", "encode", "evaluate", "evaluate_codes", "run_stage", "trace"]
+__all__ = ["addresses", "checked_codes", "encode", "evaluate", "evaluate_codes", "run_stage", "trace"]
 
 
 def encode(stage: Encode, features: ArrayLike) -> Codes:
@@ -93,7 +93,14 @@ def trace(network: LutNetwork, codes: Codes) -> list[Codes]:
 
 
 def evaluate_codes(network: LutNetwork, codes: ArrayLike) -> Codes:
-    """Run the network on input codes (samples, signals); the encoder, if any, is passed over.
+    """Run the network on input codes (samples, signals); the encoder, if any, is passed over."""
+    start = checked_codes(network, codes)
+    steps = trace(network, start)
+    return steps[-1] if steps else start
+
+
+def checked_codes(network: LutNetwork, codes: ArrayLike) -> Codes:
+    """Return codes (samples, signals) that may enter the first stage after the encoder, as int32.
 
     A code outside its signal's format is a DataError: it would run into its neighbours' address bits.
     """
@@ -110,9 +117,7 @@ def evaluate_codes(network: LutNetwork, codes: ArrayLike) -> Codes:
                     f"network {network.name!r}, input signal {signal}: codes must be 0 to {formats[signal].count - 1} "
                     f"for format {formats[signal]}, not {low} to {high}"
                 )
-    start = given.astype(np.int32, copy=False)
-    steps = trace(network, start)
-    return steps[-1] if steps else start
+    return given.astype(np.int32, copy=False)
 
 
 def evaluate(network: LutNetwork, features: ArrayLike) -> Codes:

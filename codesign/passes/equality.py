@@ -19,6 +19,7 @@ from codesign.ir import (
     evaluate_codes,
     trace,
 )
+from codesign.ir.evaluate import checked_codes
 
 __all__ = ["MAX_INPUTS", "check_care", "every_input", "same_everywhere", "same_function"]
 
@@ -94,7 +95,7 @@ def check_care(network: LutNetwork, samples: ArrayLike) -> int:
     A look-up at an address that its neuron's care set excludes is a MismatchError naming sample, stage and neuron.
     samples: features where the network has an encoder, else input codes.
     """
-    codes = np.asarray(samples, dtype=np.int32) if network.encode is None else encode(network.encode, samples)
+    codes = checked_codes(network, samples) if network.encode is None else encode(network.encode, samples)
     looked_up = 0
     inputs = network.code_inputs
     for stage, arriving in zip(network.core, [codes, *trace(network, codes)], strict=False):

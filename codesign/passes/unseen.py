@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from codesign.errors import DataError
 from codesign.ir import LutNetwork, Neuron, Stage, Tables, addresses, check, trace
+from codesign.ir.evaluate import checked_codes
 from codesign.passes.rewrite import rebuild
 
 __all__ = ["unseen_patterns"]
@@ -21,12 +22,9 @@ def unseen_patterns(network: LutNetwork, codes_train: ArrayLike, *, least: int =
     codes_train: codes (samples, signals) that enter the first stage after the encoder, see `ir.encode`.
     least:       samples that must meet an address for it to count as seen.
     """
-    codes = np.asarray(codes_train, dtype=np.int32)
-    if codes.ndim != 2 or codes.shape[1] != len(network.code_inputs) or not len(codes):
-        raise DataError(
-            f"network {network.name!r} takes at least one row of {len(network.code_inputs)} training codes, "
-            f"not an array of shape {codes.shape}"
-        )
+    codes = checked_codes(network, codes_train)
+    if not len(codes):
+        raise DataError("at least one row of training codes must be given; with none, every pattern would be unseen")
     if least < 1:
         raise DataError(f"least must be 1 or more samples, not {least}")
     check(network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from codesign.tools.nextpnr import no_room, parse_routed, run_nextpnr
 from codesign.tools.process import Finished
 
 __all__ = ["latency_ns", "place_and_route"]
+
+_SOURCE = re.compile(r"\.v:\d+\.\d+-\d+\.\d+\s*$")
+"""Lines that say where in which Verilog file a wire stands; long, and full of paths."""
 
 
 def place_and_route(
@@ -107,6 +111,7 @@ def _critical_path(log: Path) -> str:
     for line in lines[starts[-1] :] if starts else []:
         if not line.strip():
             break
-        path.append(line)
+        if "Defined in:" not in line and not _SOURCE.search(line):
+            path.append(line)
     speed = [line for line in lines if "Max frequency for clock" in line][-1:]
     return "\n".join([*path, *speed]) + "\n"

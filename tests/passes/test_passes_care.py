@@ -65,7 +65,7 @@ def reached_rows(network: LutNetwork) -> list[list[np.ndarray]]:
 # Against the truth.
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(networks(limits=Limits(stages=4)))
 def test_small_networks_get_exact_care_sets(network):
     after, details = care_sets.apply(network)
@@ -79,7 +79,7 @@ def test_small_networks_get_exact_care_sets(network):
     assert details["rows"] == sum(n.table.size for s in found for n in s.neurons)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(networks(limits=Limits(inputs=5, input_bits=2, stages=5, width=6, fan_in=4)), st.sampled_from((1, 8, 64, 512)))
 def test_within_any_limit_nothing_that_occurs_is_excluded(network, limit):
     """With joins cut short the sets grow, and what calls itself exact is."""

@@ -116,8 +116,12 @@ def test_all_seen_changes_nothing():
 
 def test_bad_training_codes_are_refused():
     network = single([0, 1, 1, 0])
-    for codes in ([0, 1], [[0, 1]], np.zeros((0, 1), int)):
-        with pytest.raises(DataError, match="takes at least one row of 1 training codes, not an array of shape"):
+    with pytest.raises(DataError, match="at least one row of training codes must be given"):
+        unseen_patterns(network, np.zeros((0, 1), int))
+    for codes, message in (([0, 1], "1\\) codes, not"), ([[0, 1]], "1\\) codes, not"), ([[4]], "codes must be 0 to 3")):
+        with pytest.raises(DataError, match=message):
             unseen_patterns(network, codes)
+        with pytest.raises(DataError, match=message):
+            check_care(network, codes)
     with pytest.raises(DataError, match="least must be 1 or more samples, not 0"):
         unseen_patterns(network, [[0]], least=0)

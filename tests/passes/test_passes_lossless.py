@@ -44,7 +44,7 @@ def assert_not_larger(before: LutNetwork, after: LutNetwork) -> None:
 
 
 @pytest.mark.parametrize("name", PASSES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(network=networks(care="sound"))
 def test_a_pass_is_lossless(name, network):
     after = PASSES[name](network)
@@ -56,14 +56,14 @@ def test_a_pass_is_lossless(name, network):
 
 
 @pytest.mark.parametrize("name", IDEMPOTENT)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(network=networks(care="sound"))
 def test_a_pass_does_not_repeat_itself(name, network):
     once = PASSES[name](network)
     assert PASSES[name](once) is once
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(networks(care="sound"))
 def test_all_passes_together_are_lossless(network):
     after, reports = run_passes(network)

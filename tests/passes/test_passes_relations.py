@@ -40,7 +40,7 @@ def contradiction(relations: list[Relation], sizes: dict[Variable, int]) -> bool
     return not whole(relations, frozenset(), sizes).any()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(problems())
 def test_without_a_limit_the_projection_is_exact(problem):
     relations, targets, sizes = problem
@@ -52,7 +52,7 @@ def test_without_a_limit_the_projection_is_exact(problem):
     assert joined(found, targets, sizes).tolist() == whole(relations, targets, sizes).tolist()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(problems(), st.sampled_from((1, 4, 12)))
 def test_within_a_limit_the_projection_is_a_bound(problem, limit):
     relations, targets, sizes = problem
@@ -63,7 +63,7 @@ def test_within_a_limit_the_projection_is_a_bound(problem, limit):
         assert got.tolist() == wanted.tolist()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(problems())
 def test_a_cost_within_the_limit_needs_no_split(problem):
     relations, targets, sizes = problem
