@@ -53,6 +53,11 @@ def read_topology(path: Path, *, inputs: int | None, answers: int | None) -> Top
         task = build.data.task
         if known is not None:
             inputs, answers = inputs or known[0], answers or known[1]
+        elif inputs is None:
+            from codesign.data import load
+
+            data = load(build.data, folder=path.parent)
+            inputs, answers = data.inputs, answers or data.answers
     else:
         file = parse_model(TopologyFile, path)
         name, section = file.name, file.topology

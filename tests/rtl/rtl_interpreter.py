@@ -76,7 +76,7 @@ class Combinational:
             if isinstance(item, ast.Function):
                 self.functions[item.name] = item
             elif isinstance(item, ast.Assign):
-                self.drivers[item.left.var.name] = item.right.var
+                self.assign(item.left.var, item.right.var)
             elif isinstance(item, ast.Always):
                 block = item.statement.statements[0]
                 assert isinstance(block, ast.CaseStatement)
@@ -96,6 +96,16 @@ class Combinational:
             else:
                 raise AssertionError(type(item))
 
+    def assign(self, target: object, value: object) -> None:
+        """Note what drives a name, or a bit of it."""
+        if isinstance(target, ast.Pointer):
+            bits = self.drivers.setdefault(target.var.name, {})
+            assert isinstance(bits, dict)
+            bits[int(target.ptr.value)] = value
+        else:
+            assert isinstance(target, ast.Identifier)
+            self.drivers[target.name] = value
+
     def run(self, word: int) -> int:
         assert 0 <= word < 1 << self.widths["in_data"][0]
         self.values = {"in_data": (word, *self.widths["in_data"])}
@@ -104,7 +114,13 @@ class Combinational:
     def name(self, name: str) -> Bits:
         if name not in self.values:
             width, signed = self.widths[name]
-            self.values[name] = (self.resize(self.value(self.drivers[name]), width), width, signed)
+            driver = self.drivers[name]
+            if isinstance(driver, dict):
+                assert sorted(driver) == list(range(width)), f"{name} has bits that nothing drives"
+                whole = sum(self.value(value)[0] << index for index, value in driver.items())
+            else:
+                whole = self.resize(self.value(driver), width)
+            self.values[name] = (whole, width, signed)
         return self.values[name]
 
     @staticmethod

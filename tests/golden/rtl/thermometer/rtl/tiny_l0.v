@@ -5,7 +5,7 @@ module tiny_l0 (
     output [7:0] out_data
 );
 
-  // l0_n0 reads signals 0, 1 (lowest address bits first)
+  // l0_n0 reads signals 0, 1
   wire [1:0] l0_n0_address = {in_data[1], in_data[0]};
   reg [1:0] l0_n0;
   always @(*) begin
@@ -17,7 +17,7 @@ module tiny_l0 (
     endcase
   end
 
-  // l0_n1 reads signals 1, 2 (lowest address bits first)
+  // l0_n1 reads signals 1, 2
   wire [1:0] l0_n1_address = {in_data[2], in_data[1]};
   reg [1:0] l0_n1;
   always @(*) begin
@@ -29,7 +29,7 @@ module tiny_l0 (
     endcase
   end
 
-  // l0_n2 reads signals 2, 3 (lowest address bits first)
+  // l0_n2 reads signals 2, 3
   wire [1:0] l0_n2_address = {in_data[3], in_data[2]};
   reg [1:0] l0_n2;
   always @(*) begin
@@ -41,7 +41,7 @@ module tiny_l0 (
     endcase
   end
 
-  // l0_n3 reads signals 3, 4 (lowest address bits first)
+  // l0_n3 reads signals 3, 4
   wire [1:0] l0_n3_address = {in_data[4], in_data[3]};
   reg [1:0] l0_n3;
   always @(*) begin
@@ -60,5 +60,5 @@ module tiny_l0 (
       l0_n0
   };
 
-  wire unused_inputs = &{1'b0, in_data[5], in_data[6], in_data[7], in_data[8]};  // bits that no neuron reads
+  wire unused_inputs = &{1'b0, in_data[8:5]};  // bits that no neuron needs
 endmodule

@@ -5,7 +5,7 @@ module tiny_l1 (
     output [11:0] out_data
 );
 
-  // l1_n0 reads signals 0, 1 (lowest address bits first)
+  // l1_n0 reads signals 0, 1
   wire [3:0] l1_n0_address = {in_data[3:2], in_data[1:0]};
   reg [1:0] l1_n0;
   always @(*) begin
@@ -29,7 +29,7 @@ module tiny_l1 (
     endcase
   end
 
-  // l1_n1 reads signals 1, 2 (lowest address bits first)
+  // l1_n1 reads signals 1, 2
   wire [3:0] l1_n1_address = {in_data[5:4], in_data[3:2]};
   reg [1:0] l1_n1;
   always @(*) begin
@@ -53,7 +53,7 @@ module tiny_l1 (
     endcase
   end
 
-  // l1_n2 reads signals 2, 3 (lowest address bits first)
+  // l1_n2 reads signals 2, 3
   wire [3:0] l1_n2_address = {in_data[7:6], in_data[5:4]};
   reg [1:0] l1_n2;
   always @(*) begin
@@ -77,7 +77,7 @@ module tiny_l1 (
     endcase
   end
 
-  // l1_n3 reads signals 3, 0 (lowest address bits first)
+  // l1_n3 reads signals 3, 0
   wire [3:0] l1_n3_address = {in_data[1:0], in_data[7:6]};
   reg [1:0] l1_n3;
   always @(*) begin
@@ -101,7 +101,7 @@ module tiny_l1 (
     endcase
   end
 
-  // l1_n4 reads signals 0, 1 (lowest address bits first)
+  // l1_n4 reads signals 0, 1
   wire [3:0] l1_n4_address = {in_data[3:2], in_data[1:0]};
   reg [1:0] l1_n4;
   always @(*) begin
@@ -125,7 +125,7 @@ module tiny_l1 (
     endcase
   end
 
-  // l1_n5 reads signals 1, 2 (lowest address bits first)
+  // l1_n5 reads signals 1, 2
   wire [3:0] l1_n5_address = {in_data[5:4], in_data[3:2]};
   reg [1:0] l1_n5;
   always @(*) begin
