@@ -44,8 +44,8 @@ class Topology:
     """The shape of a whole network.
 
     inputs:     input features.
-    input_bits: bits a feature; one signal of so many bits (`binary`) or so many 1-bit signals
-                (`thermometer`).
+    input_bits: bits a feature; one signal of so many bits (`binary`, to 16) or so many 1-bit signals
+                (`thermometer`, to 255).
     decide:     how the answer is read: argmax, threshold, or none (regression).
     max_address_bits: cap on the address bits of any table.
     """
@@ -95,8 +95,9 @@ def check_topology(topology: Topology) -> Topology:
     """Return the topology if it can be built, else raise a ConfigError or TableTooLarge naming the layer."""
     if topology.inputs < 1:
         raise ConfigError(f"topology {topology.name!r} must have at least one input, not {topology.inputs}")
-    if not 1 <= topology.input_bits <= 16:
-        raise ConfigError(f"topology {topology.name!r}: input_bits must be 1 to 16, not {topology.input_bits}")
+    most = 255 if topology.coding == "thermometer" else 16
+    if not 1 <= topology.input_bits <= most:
+        raise ConfigError(f"topology {topology.name!r}: input_bits must be 1 to {most}, not {topology.input_bits}")
     if not topology.layers:
         raise ConfigError(f"topology {topology.name!r} must have at least one layer")
     taken = {"encode", "decide"}

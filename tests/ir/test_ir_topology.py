@@ -51,6 +51,11 @@ def test_a_thermometer_gives_one_bit_signals():
     assert (BASE.input_signals, BASE.signal_bits(0), BASE.address_bits(0)) == (4, 2, 6)
 
 
+def test_a_thermometer_may_have_many_thresholds():
+    topology = check_topology(replace(BASE, coding="thermometer", input_bits=24))
+    assert (topology.input_signals, topology.signal_bits(0)) == (96, 1)
+
+
 def test_terms_have_bits_of_their_own():
     topology = replace(BASE, layers=(Layer("a", 4, 3, 2, terms=3, term_bits=3), Layer("b", 2, 3, 4, terms=2)))
     check_topology(topology)
@@ -64,6 +69,7 @@ def test_terms_have_bits_of_their_own():
         ({"inputs": 0}, "must have at least one input, not 0"),
         ({"input_bits": 0}, "input_bits must be 1 to 16, not 0"),
         ({"input_bits": 17}, "input_bits must be 1 to 16, not 17"),
+        ({"input_bits": 256, "coding": "thermometer"}, "input_bits must be 1 to 255, not 256"),
         ({"layers": ()}, "must have at least one layer"),
         ({"layers": (Layer("1st", 1, 1, 1),)}, "layer 0: name must be letters"),
         ({"layers": (Layer("a", 0, 1, 1),)}, "layer 'a': width must be 1 to"),
