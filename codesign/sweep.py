@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from codesign.config import BuildConfig, Section, dump_yaml, read_yaml
 from codesign.config.yamlfile import parse_model
 from codesign.errors import CodesignError, ConfigError
 from codesign.line import Line, Notify
-from codesign.rundir import read_json, write_json
+from codesign.rundir import write_json
 
-__all__ = ["SweepConfig", "points", "run_sweep"]
+__all__ = ["SweepConfig", "SweepResult", "point_config", "points", "run_sweep"]
 
 
 class SweepConfig(Section):
@@ -28,6 +29,15 @@ class SweepConfig(Section):
     """Dotted keys of the build configuration and the values each takes; `topology.layers.*.fan_in` sets every layer
     but the last, `topology.layers.0.bits` one layer."""
     until: str = "report"
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """The table of the runs that were built, the page that shows it, and the errors of the points that failed."""
+
+    table: Table
+    page: Path
+    failures: dict[str, str]
 
 
 def points(sweep: SweepConfig) -> list[dict[str, Any]]:
@@ -43,6 +53,10 @@ def _set(value: Any, path: list[str], new: Any, key: str) -> None:
     if isinstance(value, list):
         if head == "*":
             chosen = range(len(value) - 1)
+            if not chosen:
+                raise ConfigError(
+                    f"grid key {key!r}: '*' means every item but the last, and there is only one; name it by its index"
+                )
         elif head.lstrip("-").isdigit() and -len(value) <= int(head) < len(value):
             chosen = [int(head)]
         else:
@@ -77,10 +91,11 @@ def point_config(base: dict[str, Any], point: dict[str, Any], name: str) -> Buil
         raise ConfigError(f"point {point}: {where}: {first['msg']}") from None
 
 
-def run_sweep(path: Path, run: Path | None, *, notify: Notify) -> Table:
-    """Build every point under one folder, write sweep.json and compare.html, return the table.
+def run_sweep(path: Path, run: Path | None, *, notify: Notify) -> SweepResult:
+    """Build every point under one folder (runs/NAME where None), write sweep.json and compare.html.
 
-    A point that fails is recorded with its error and does not stop the others; points already built are kept.
+    A point that fails is recorded with its error and does not stop the others; points already built are kept. The
+    table has a column for each key that takes more than one value.
     """
     from codesign.report import compare_runs
 
@@ -92,9 +107,13 @@ def run_sweep(path: Path, run: Path | None, *, notify: Notify) -> Table:
         raise ConfigError(f"{base_file}:1: must be a mapping of keys to values")
     records: list[dict[str, Any]] = []
     built: list[Path] = []
-    for index, point in enumerate(points(sweep)):
+    grid = points(sweep)
+    varied = [key for key, values in sweep.grid.items() if len(values) > 1]
+    for index, point in enumerate(grid):
         name = f"{sweep.name}_{index:03d}"
         record: dict[str, Any] = {"run": name, "point": point}
+        values = ", ".join(f"{key} {point[key]}" for key in varied)
+        notify("sweep", f"{index + 1} of {len(grid)}, {name}: {values}", None)
         try:
             config = point_config(base, point, name)
             Line(config, folder / name, folder=base_file.parent, notify=notify).build(until=sweep.until)
@@ -105,7 +124,10 @@ def run_sweep(path: Path, run: Path | None, *, notify: Notify) -> Table:
         records.append(record)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "sweep.json", {"name": sweep.name, "config": dump_yaml(base), "points": records})
+    failures = {r["run"]: r["error"] for r in records if "error" in r}
     if not built:
-        errors = [r["error"] for r in read_json(folder / "sweep.json")["points"]]
-        raise ConfigError(f"no point of sweep {sweep.name!r} could be built; the first said: {errors[0]}")
-    return compare_runs(built, folder / "compare.html", points={r["run"]: r["point"] for r in records})
+        first = next(iter(failures.values()))
+        raise ConfigError(f"no point of sweep {sweep.name!r} could be built; the first said: {first}")
+    shown = {r["run"]: {key: r["point"][key] for key in varied} for r in records}
+    page = folder / "compare.html"
+    return SweepResult(compare_runs(built, page, points=shown), page, failures)

@@ -10,6 +10,7 @@ import typer
 from codesign.cli.progress import StageProgress
 from codesign.cli.tables import terminal
 from codesign.config import BuildConfig, parse_model
+from codesign.errors import CodesignError
 
 __all__ = ["register"]
 
@@ -98,5 +99,10 @@ def sweep(
     from codesign.sweep import run_sweep
 
     with StageProgress() as progress:
-        table = run_sweep(config, run, notify=progress.notify)
-    terminal().print(table)
+        result = run_sweep(config, run, notify=progress.notify)
+    console = terminal()
+    console.print(result.table)
+    console.print(f"comparison: {result.page}", soft_wrap=True, highlight=False)
+    if result.failures:
+        failed = ", ".join(result.failures)
+        raise CodesignError(f"{len(result.failures)} point(s) could not be built: {failed}; sweep.json has the reasons")

@@ -14,6 +14,16 @@ from codesign.rundir import write_text
 __all__ = ["compare_runs", "summary_table"]
 
 
+_COMPARED = {
+    "LUTs": "luts_synthesised",
+    "FFs": "ffs_synthesised",
+    "Fmax MHz": "fmax_routed_mhz",
+    "cycles": "latency_cycles",
+    "latency ns": "latency_ns",
+}
+"""Columns of a comparison and the keys of `figures` that they show."""
+
+
 def summary_table(run: Path) -> Table:
     """The figures that a build ends with, each with its origin."""
     f = figures(run)
@@ -29,9 +39,9 @@ def summary_table(run: Path) -> Table:
     table.add_row(f"LUTs on {f['device']}", _number(f["luts_synthesised"]), "synthesised")
     table.add_row(f"FFs on {f['device']}", _number(f["ffs_synthesised"]), "synthesised")
     table.add_row(f"Fmax on {f['device_routed'] or 'no device'}", _number(f["fmax_routed_mhz"], " MHz"), "routed")
-    table.add_row("latency", _number(f["latency_cycles_simulated"], " cycles"), "simulated = exact model")
+    table.add_row("latency", _cycles(f["latency_cycles_simulated"]), "simulated = exact model")
     table.add_row(f"latency on {f['device_routed'] or 'no device'}", _number(f["latency_ns"], " ns"), "routed")
-    table.add_row("initiation interval", _number(f["initiation_interval_simulated"], " cycles"), "simulated")
+    table.add_row("initiation interval", _cycles(f["initiation_interval_simulated"]), "simulated")
     checked, wrong = f["vectors_checked"], f["vectors_mismatched"]
     matched = None if checked is None else f"{checked - wrong:,} of {checked:,}"
     table.add_row("vectors that match bit for bit", matched or "not simulated", "simulated")
@@ -39,37 +49,55 @@ def summary_table(run: Path) -> Table:
 
 
 def compare_runs(runs: list[Path], page: Path, *, points: dict[str, dict[str, Any]] | None = None) -> Table:
-    """Write a comparison page and return its table. `points`: what was varied, by run name."""
+    """Write a comparison page and return its table. `points`: what was varied, by run name.
+
+    A figure that no run has gets no column; the caption names it.
+    """
     rows = [figures(run) for run in runs]
-    varied = list(dict.fromkeys(key for row in rows for key in (points or {}).get(row["name"], {})))
-    table = Table(title=f"{len(rows)} runs")
+    points = points or {}
+    varied = list(dict.fromkeys(key for row in rows for key in points.get(row["name"], {}) if key != "seed"))
     regression = all(row["task"] == "regression" for row in rows)
     quality = ("NMSE test", "nmse_db_test") if regression else ("accuracy test", "accuracy_test")
-    columns = ["run", "seed", *varied, quality[0], "LUTs", "FFs", "Fmax MHz", "cycles", "latency ns", "matched"]
+    columns: dict[str, list[str]] = {"run": [row["name"] for row in rows], "seed": [str(row["seed"]) for row in rows]}
+    for key, label in zip(varied, _short(varied), strict=True):
+        columns[label] = [str(points.get(row["name"], {}).get(key, "")) for row in rows]
+    show = (lambda value: _number(value, " dB")) if regression else _percent
+    columns[quality[0]] = [show(row[quality[1]]) for row in rows]
+    absent: list[str] = []
+    for label, key in _COMPARED.items():
+        if any(row[key] is not None for row in rows):
+            columns[label] = [_number(row[key]) for row in rows]
+        else:
+            absent.append(label)
+    columns["matched"] = [_matched(row) for row in rows]
+    table = Table(title=f"{len(rows)} runs", caption_justify="left")
+    table.caption = f"not computed for any run: {', '.join(absent)}" if absent else None
     for column in columns:
-        table.add_column(column, justify="left" if column == "run" else "right")
-    lines: list[list[str]] = []
-    for row in rows:
-        point = (points or {}).get(row["name"], {})
-        checked, wrong = row["vectors_checked"], row["vectors_mismatched"]
-        lines.append(
-            [
-                row["name"],
-                str(row["seed"]),
-                *(str(point.get(key, "")) for key in varied),
-                _number(row[quality[1]], " dB") if regression else _percent(row[quality[1]]),
-                _number(row["luts_synthesised"]),
-                _number(row["ffs_synthesised"]),
-                _number(row["fmax_routed_mhz"]),
-                _number(row["latency_cycles"]),
-                _number(row["latency_ns"]),
-                "not simulated" if checked is None else f"{checked - wrong:,}/{checked:,}",
-            ]
-        )
-        table.add_row(*lines[-1])
+        table.add_column(column, justify="left" if column == "run" else "right", no_wrap=column == "run")
+    lines = [list(line) for line in zip(*columns.values(), strict=True)]
+    for line in lines:
+        table.add_row(*line)
     page.parent.mkdir(parents=True, exist_ok=True)
-    write_text(page, comparison_page(rows, columns, lines, quality=quality))
+    write_text(page, comparison_page(rows, list(columns), lines, quality=quality))
     return table
+
+
+def _short(keys: list[str]) -> list[str]:
+    """The shortest endings of dotted keys that tell them apart, from each other and from the other columns."""
+    for parts in range(1, 1 + max((key.count(".") + 1 for key in keys), default=0)):
+        short = [".".join(key.split(".")[-parts:]) for key in keys]
+        if len(set(short)) == len(short) and not {"run", "seed", "matched", *_COMPARED} & set(short):
+            return short
+    return keys
+
+
+def _matched(row: dict[str, Any]) -> str:
+    checked, wrong = row["vectors_checked"], row["vectors_mismatched"]
+    return "not simulated" if checked is None else f"{checked - wrong:,}/{checked:,}"
+
+
+def _cycles(value: int | None) -> str:
+    return _number(value, " cycle" if value == 1 else " cycles")
 
 
 def _percent(value: float | None) -> str:

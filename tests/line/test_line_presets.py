@@ -1,4 +1,4 @@
-"""The six presets of the LogicNets paper, end to end: trained for one epoch, extracted, optimized, emitted, simulated."""
+"""The six presets of the LogicNets paper, from one epoch of training to Verilog that matches bit for bit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CASES = [pytest.param(name, marks=() if name in SMALL else pytest.mark.slow) for
 
 
 def rows_for(topology: Topology, *, rows: int = 2000, seed: int = 0) -> DataSet:
-    """Rows of the preset's shape: real features, or bits where a feature is one bit; the label is a noisy linear vote."""
+    """Rows of the preset's shape: real features, or bits where a feature is one bit; the label is a linear vote."""
     random = np.random.default_rng(seed)
     classes = max(2, topology.layers[-1].width)
     x = random.normal(size=(rows, topology.inputs)).astype(np.float32)
