@@ -54,6 +54,8 @@ class _Nearest(torch.autograd.Function):
 class LogQuantizer(Quantizer):
     """Levels 0, top, top/2, top/4, ...: steps that are fine near zero and coarse far from it."""
 
+    steps: torch.Tensor
+
     def __init__(self, bits, *, role, top=2.0):
         super().__init__(bits, role=role)
         steps = [0.0] + [top / 2**k for k in reversed(range(2**bits - 1))]
