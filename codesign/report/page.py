@@ -86,7 +86,9 @@ def _number(value: Any, unit: str = "", digits: int = 2) -> str:
 def _embed(**figures_by_name: Any) -> dict[str, str]:
     """Turn plotly figures into HTML without the library, which the page carries once."""
     return {
-        name: plot.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})
+        name: plot.to_html(
+            full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True}
+        )
         for name, plot in figures_by_name.items()
         if plot is not None
     }

@@ -12,7 +12,7 @@ from codesign.rtl.design import Design
 __all__ = ["pipeline_picture", "pipeline_rows"]
 
 _PARTS = {Encode: "encoder", Tables: "tables", Sums: "sums", Decide: "decide"}
-_BOX, _GAP, _HEIGHT = 118, 46, 64
+_BOX, _GAP, _HEIGHT = 148, 40, 64
 _FILL = {"encoder": "#e3f2e8", "tables": "#e1ecf4", "sums": "#fbeee4", "decide": "#f2e7f5", "interface": "#eceff1"}
 
 
@@ -24,7 +24,7 @@ def pipeline_rows(network: LutNetwork, design: Design) -> list[dict[str, Any]]:
         if isinstance(stage, Encode) and not design.encoder_in_hardware:
             continue
         formats = stage.formats
-        count = f"{len(stage.neurons)} tables" if isinstance(stage, Tables) else type(stage).__name__.lower()
+        count = _count(len(stage.neurons), "table") if isinstance(stage, Tables) else type(stage).__name__.lower()
         rows.append(
             {
                 "name": stage.name,
@@ -55,7 +55,7 @@ def pipeline_picture(boxes: list[dict[str, Any]], latency_cycles: int) -> Markup
             f'<text x="{x + _BOX / 2}" y="36" text-anchor="middle" font-weight="600">{escape(stage["name"])}</text>'
             f'<text x="{x + _BOX / 2}" y="52" text-anchor="middle">{escape(stage["kind"])}</text>'
             f'<text x="{x + _BOX / 2}" y="67" text-anchor="middle">'
-            f"{stage['signals']} signals, {stage['bits']} bits</text>"
+            f"{_count(stage['signals'], 'signal')}, {_count(stage['bits'], 'bit')}</text>"
         )
         for number in range(stage["registers"]):
             bar = x + _BOX + 10 + 7 * number
@@ -63,3 +63,7 @@ def pipeline_picture(boxes: list[dict[str, Any]], latency_cycles: int) -> Markup
     note = f"dark bars are registers; {latency_cycles} clocks from input to answer"
     parts.append(f'<text x="{_GAP}" y="{_HEIGHT + 44}" fill="#52606d">{note}</text></svg>')
     return Markup("".join(parts))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

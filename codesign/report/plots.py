@@ -19,12 +19,12 @@ def _figure(title: str, *, height: int = 340) -> Any:
     plot.update_layout(
         title={"text": title, "font": {"size": 15}},
         height=height,
-        margin={"l": 60, "r": 20, "t": 50, "b": 50},
+        margin={"l": 60, "r": 30, "t": 80, "b": 50},
         plot_bgcolor="white",
         paper_bgcolor="white",
         font={"family": "system-ui, sans-serif", "color": _INK, "size": 12},
         colorway=_COLOURS,
-        legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
     )
     plot.update_xaxes(gridcolor=_GRID, zeroline=False)
     plot.update_yaxes(gridcolor=_GRID, zeroline=False)
@@ -40,11 +40,13 @@ def learning_plot(facts: RunFacts) -> Any | None:
     plot = _figure("Learning curve")
     plot.add_scatter(x=epochs, y=[row["train_loss"] for row in rows], name="training loss", yaxis="y2")
     plot.add_scatter(x=epochs, y=[row["validation_figure"] for row in rows], name="validation figure")
-    plot.add_vline(x=facts.history["best_epoch"], line_dash="dot", annotation_text="chosen")
+    plot.add_vline(x=facts.history["best_epoch"], line_dash="dot")
+    plot.add_annotation(x=facts.history["best_epoch"], y=0.05, yref="paper", text="chosen", showarrow=False, xshift=-24)
     plot.update_layout(
         xaxis_title="epoch",
         yaxis_title="validation",
         yaxis2={"overlaying": "y", "side": "right", "showgrid": False, "title": "loss"},
+        margin={"r": 70},
     )
     return plot
 
@@ -79,15 +81,15 @@ def layers_plot(facts: RunFacts) -> Any | None:
         return None
     names = [row["stage"] for row in facts.layers]
     plot = _figure("LUTs a layer of tables")
-    plot.add_bar(x=names, y=[row["luts_worst_case"] for row in facts.layers], name="worst case (estimated)")
-    plot.add_bar(
-        x=names, y=[row["luts_worst_case_optimized"] for row in facts.layers], name="after the passes (estimated)"
-    )
+    plot.add_bar(x=names, y=[row["luts_worst_case"] for row in facts.layers], name="estimated")
+    plot.add_bar(x=names, y=[row["luts_worst_case_optimized"] for row in facts.layers], name="after passes")
     stages = (facts.headline or {}).get("luts_by_stage") or {}
     if stages:
         device = (facts.headline or {})["device"]
-        plot.add_bar(x=names, y=[stages.get(name, 0) for name in names], name=f"{device} (synthesised)")
-    plot.update_layout(barmode="group", yaxis_title="6-input LUTs")
+        plot.add_bar(x=names, y=[stages.get(name, 0) for name in names], name=f"synthesised, {device}")
+    plot.update_layout(
+        barmode="group", bargap=max(0.2, 1 - len(names) / 6), yaxis_title="6-input LUTs (worst case, synthesised)"
+    )
     return plot
 
 
@@ -103,7 +105,8 @@ def table_sizes_plot(facts: RunFacts) -> Any | None:
                 counts[int(bits)] = counts.get(int(bits), 0) + count
         plot.add_bar(x=sorted(counts), y=[counts[bits] for bits in sorted(counts)], name=label)
     plot.update_layout(barmode="group", xaxis_title="address bits", yaxis_title="tables")
-    plot.update_xaxes(dtick=1)
+    widest = max((int(bits) for row in facts.layers for bits in row["address_bits"]), default=6)
+    plot.update_xaxes(dtick=1, range=[0.5, max(widest, 6) + 0.5])
     return plot
 
 
