@@ -231,6 +231,8 @@ class RtlConfig(Section):
     """`mapped`: each neuron minimised by ABC to 6-input (or 4-input) nodes; `table`: one constant a neuron;
     `case`: LogicNets' form, for comparison."""
     lut_inputs: Literal[4, 6] = 6
+    effort: Literal["low", "normal", "high"] = "normal"
+    """Of the form `mapped`: in how many ways ABC tries each table (1, 2, up to 10); the smallest result is kept."""
     registers: RegistersConfig = RegistersConfig(every=1)
     encoder: Literal["auto", "hardware", "outside"] = "auto"
     """`auto`: in hardware where the inputs have fixed-point words."""

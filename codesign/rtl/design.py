@@ -34,6 +34,8 @@ class Design:
 
     name, top:         network and top module.
     form:              "mapped", "table" or "case": how the table neurons are written.
+    mapper:            who made the nodes of the form "mapped": "abc", or "structural" where ABC was not found and the
+                       tables were built of sub-tables and multiplexers (more LUTs, same answers); "" for other forms.
     interface:         "bare", "ready_valid" or "axi_stream".
     stream_bits:       width of both AXI4-Streams; 0 for the other interfaces.
     encoder_in_hardware: True where the ports take fixed-point words, False where they take codes.
@@ -70,6 +72,7 @@ class Design:
     sources: tuple[str, ...]
     parts: Mapping[str, Part] = field(hash=False)
     vectors: int = 0
+    mapper: str = ""
 
     @property
     def input_bits(self) -> int:

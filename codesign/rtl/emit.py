@@ -12,7 +12,7 @@ from codesign.ir import Format, LutNetwork, check
 from codesign.rtl.design import Design, Field
 from codesign.rtl.folder import core_file, readme
 from codesign.rtl.logic import StageLogic
-from codesign.rtl.mapped import MappedStage
+from codesign.rtl.mapped import MappedNetwork
 from codesign.rtl.parse_back import Expected, parse_back
 from codesign.rtl.registers import Block, plan_registers, stretches
 from codesign.rtl.stages import encoder_in_hardware, input_formats, output_formats, stage_logic
@@ -34,8 +34,13 @@ def emit(network: LutNetwork, config: RtlConfig, folder: Path, *, features: Arra
     """
     check(network)
     hardware = encoder_in_hardware(network, config.encoder)
+    mapped = _map(network, config)
     stages, indices = stage_logic(
-        network, hardware=hardware, form=config.form, lut_inputs=config.lut_inputs, mapped=_map(network, config)
+        network,
+        hardware=hardware,
+        form=config.form,
+        lut_inputs=config.lut_inputs,
+        mapped=mapped.stages if mapped else {},
     )
     blocks = plan_registers(stages, config.registers)
     inputs, outputs = input_formats(network, hardware=hardware), output_formats(network)
@@ -71,6 +76,7 @@ def emit(network: LutNetwork, config: RtlConfig, folder: Path, *, features: Arra
         sources=tuple(f"rtl/{name}" for name in files),
         parts=parts,
         vectors=len(answers),
+        mapper=mapped.mapper if mapped else "",
     )
     (folder / "rtl").mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
@@ -82,13 +88,13 @@ def emit(network: LutNetwork, config: RtlConfig, folder: Path, *, features: Arra
     return design
 
 
-def _map(network: LutNetwork, config: RtlConfig) -> dict[str, MappedStage]:
+def _map(network: LutNetwork, config: RtlConfig) -> MappedNetwork | None:
     """Map the stages of tables where the form asks for it."""
     if config.form != "mapped":
-        return {}
+        return None
     from codesign.rtl.mapping import map_network  # it needs yosys' abc, which the other forms do not
 
-    return map_network(network, lut_inputs=config.lut_inputs, workers=config.workers).stages
+    return map_network(network, lut_inputs=config.lut_inputs, effort=config.effort, workers=config.workers)
 
 
 def _fields(formats: Sequence[tuple[str, Format]]) -> tuple[Field, ...]:

@@ -36,7 +36,7 @@ def load(folder: Path, name: str) -> Netlist | None:
         data = cast("dict[str, Any]", json.loads((folder / name[:2] / f"{name}.json").read_text(encoding="ascii")))
         nodes = tuple(Node(tuple(int(s) for s in inputs), int(mask, 16)) for *inputs, mask in data["nodes"])
         netlist = Netlist(int(data["input_bits"]), nodes, tuple(int(s) for s in data["outputs"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     return netlist if _legal(netlist) else None
 
@@ -46,11 +46,14 @@ def store(folder: Path, name: str, netlist: Netlist) -> None:
     nodes = [[*node.inputs, f"{node.mask:x}"] for node in netlist.nodes]
     text = json.dumps({"input_bits": netlist.input_bits, "outputs": netlist.outputs, "nodes": nodes})
     path = folder / name[:2] / f"{name}.json"
+    partial = path.with_suffix(f".{os.getpid()}.tmp")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        partial.write_text(text, encoding="ascii")
-        partial.replace(path)
+        try:
+            partial.write_text(text, encoding="ascii")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def _legal(netlist: Netlist) -> bool:

@@ -48,8 +48,8 @@ def map_network(
 
     Equal tables are mapped once; equal nodes of a stage are one. Don't-cares are used. No table takes more nodes than
     `codesign.accel.worst_case_luts`. Equal arguments give equal netlists, whatever `workers` (None: all processors;
-    ABC processes at a time). effort: how many starts ABC gets a table. cache: keep results in ~/.cache/codesign/map
-    (or CODESIGN_CACHE). timeout_s: limit of each ABC process; None sets it by the size of the tables.
+    ABC processes at a time). effort: in how many ways ABC tries each table. cache: keep results in
+    ~/.cache/codesign/map (or CODESIGN_CACHE). timeout_s: limit of each ABC process; None sets it by the tables' size.
 
     Without ABC (and CODESIGN_ABC unset) the tables are built structurally and the result says so in `mapper` and
     `note`. Raises ToolFailed when ABC hangs or writes what cannot be read, MismatchError when a netlist is wrong.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from codesign.ir import Format, Neuron, Tables, address_bits
 from codesign.rtl.logic import low_bits, slice_of, unused_wire
-from codesign.rtl.mapped import HIGH, LOW, MappedStage, Node
+from codesign.rtl.mapped import HIGH, MappedStage, Node
 from codesign.rtl.templates import render
 
 __all__ = ["FORMS", "Form", "stage_verilog"]
@@ -37,9 +37,10 @@ def stage_verilog(
     if form == "mapped":
         if mapped is None:
             raise ValueError("the mapped form needs the netlist of the stage")
-        neurons: list[Any] = list(_mapped_neurons(stage, mapped))
+        neurons: list[Any] = list(_mapped_neurons(stage, mapped, inputs, low))
         used = {s for signals in _read_signals(mapped) for s in signals if 0 <= s < mapped.input_bits}
-        extra: dict[str, object] = {"nodes": mapped.luts, "depth": mapped.depth}
+        sizes = [len(node.inputs) for node in mapped.nodes if not _inverts(node)]
+        extra: dict[str, object] = {"nodes": len(sizes), "depth": mapped.depth, "widest": max(sizes, default=0)}
     else:
         write = _table_neuron if form == "table" else _case_neuron
         neurons = [write(f"{stage.name}_n{j}", neuron, inputs, low) for j, neuron in enumerate(stage.neurons)]
@@ -82,6 +83,7 @@ class _MappedText:
     name: str
     range: str
     reads: str
+    address: str
     nodes: list[_NodeText]
     value: str
 
@@ -130,26 +132,57 @@ def _read_signals(mapped: MappedStage) -> Iterator[tuple[int, ...]]:
     yield from mapped.outputs
 
 
-def _mapped_neurons(stage: Tables, mapped: MappedStage) -> Iterator[_MappedText]:
+def _mapped_neurons(
+    stage: Tables, mapped: MappedStage, inputs: tuple[Format, ...], low: list[int]
+) -> Iterator[_MappedText]:
     """Yield the neurons with the nodes that they own; an inverter is written where it is read."""
     names: list[str] = [f"in_data[{bit}]" for bit in range(mapped.input_bits)]
     made: list[list[_NodeText]] = [[] for _ in stage.neurons]
 
-    def name(signal: int) -> str:
-        return {LOW: "1'b0", HIGH: "1'b1"}[signal] if signal < 0 else names[signal]
+    def join(signals: tuple[int, ...]) -> str:
+        """Return the signals side by side, given lowest first; neighbours that are neighbours stand as one slice."""
+        parts: list[str] = []
+        for kind, run in _runs(signals, mapped.input_bits):
+            if kind == "constant":
+                digits = "".join("1" if s == HIGH else "0" for s in reversed(run))
+                parts.append(f"{len(run)}'b{digits}")
+            elif kind == "inputs":
+                parts.append(slice_of("in_data", run[0], len(run)))
+            else:
+                parts += [names[s] for s in run]
+        return _join(parts)
 
     for node, owner in zip(mapped.nodes, mapped.owners, strict=True):
         if _inverts(node):
-            names.append("~" + name(node.inputs[0]))
+            names.append("~" + names[node.inputs[0]])
             continue
         text = f"{stage.name}_n{owner}_w{len(made[owner])}"
         rows = 1 << len(node.inputs)
         digits = f"{node.mask:0{-(-rows // 4)}x}"
-        made[owner].append(_NodeText(text, rows, digits, _join([name(s) for s in node.inputs])))
+        made[owner].append(_NodeText(text, rows, digits, join(node.inputs)))
         names.append(text)
     for j, neuron in enumerate(stage.neurons):
-        value = _join([name(s) for s in mapped.outputs[j]])
-        yield _MappedText(f"{stage.name}_n{j}", _range(neuron.format.bits), _reads(neuron), made[j], value)
+        name, address = f"{stage.name}_n{j}", _address(neuron, inputs, low)
+        yield _MappedText(name, _range(neuron.format.bits), _reads(neuron), address, made[j], join(mapped.outputs[j]))
+
+
+def _runs(signals: tuple[int, ...], input_bits: int) -> Iterator[tuple[str, list[int]]]:
+    """Split signals into runs: constants, consecutive input bits, nodes."""
+    held: list[int] = []
+    before = ""
+    for signal in signals:
+        kind = "constant" if signal < 0 else "inputs" if signal < input_bits else "nodes"
+        if held and (kind != before or (kind == "inputs" and signal != held[-1] + 1)):
+            yield before, held
+            held = []
+        held.append(signal)
+        before = kind
+    if held:
+        yield before, held
+
+
+def _address(neuron: Neuron, inputs: tuple[Format, ...], low: list[int]) -> str:
+    return _join([slice_of("in_data", low[s], inputs[s].bits) for s in neuron.sources])
 
 
 def _inverts(node: Node) -> bool:
@@ -162,7 +195,7 @@ def _neuron(name: str, neuron: Neuron, inputs: tuple[Format, ...], low: list[int
         name=name,
         range=_range(neuron.format.bits),
         reads=_reads(neuron),
-        address=_join([slice_of("in_data", low[s], inputs[s].bits) for s in neuron.sources]),
+        address=_address(neuron, inputs, low),
         address_range=_range(bits),
         constant=f"{neuron.format.bits}'d{int(neuron.table[0])}",
         lines=lines,

@@ -7,34 +7,34 @@ module tiny_l0 (
 
   // l0_n0 reads signals 0, 1
   wire [3:0] l0_n0_address = {in_data[3:2], in_data[1:0]};
-  wire [1:0] l0_n0;
   localparam [15:0] l0_n0_t0 = 16'hfecd;
-  assign l0_n0[0] = l0_n0_t0[l0_n0_address];
   localparam [15:0] l0_n0_t1 = 16'h24ce;
+  wire [1:0] l0_n0;
+  assign l0_n0[0] = l0_n0_t0[l0_n0_address];
   assign l0_n0[1] = l0_n0_t1[l0_n0_address];
 
   // l0_n1 reads signals 1, 2
   wire [3:0] l0_n1_address = {in_data[5:4], in_data[3:2]};
-  wire [1:0] l0_n1;
   localparam [15:0] l0_n1_t0 = 16'haf70;
-  assign l0_n1[0] = l0_n1_t0[l0_n1_address];
   localparam [15:0] l0_n1_t1 = 16'h09f3;
+  wire [1:0] l0_n1;
+  assign l0_n1[0] = l0_n1_t0[l0_n1_address];
   assign l0_n1[1] = l0_n1_t1[l0_n1_address];
 
   // l0_n2 reads signals 2, 0
   wire [3:0] l0_n2_address = {in_data[1:0], in_data[5:4]};
-  wire [1:0] l0_n2;
   localparam [15:0] l0_n2_t0 = 16'hba9d;
-  assign l0_n2[0] = l0_n2_t0[l0_n2_address];
   localparam [15:0] l0_n2_t1 = 16'h8251;
+  wire [1:0] l0_n2;
+  assign l0_n2[0] = l0_n2_t0[l0_n2_address];
   assign l0_n2[1] = l0_n2_t1[l0_n2_address];
 
   // l0_n3 reads signals 0, 1
   wire [3:0] l0_n3_address = {in_data[3:2], in_data[1:0]};
-  wire [1:0] l0_n3;
   localparam [15:0] l0_n3_t0 = 16'h5cd2;
-  assign l0_n3[0] = l0_n3_t0[l0_n3_address];
   localparam [15:0] l0_n3_t1 = 16'h296b;
+  wire [1:0] l0_n3;
+  assign l0_n3[0] = l0_n3_t0[l0_n3_address];
   assign l0_n3[1] = l0_n3_t1[l0_n3_address];
 
   assign out_data = {
