@@ -1,4 +1,4 @@
-// Stage l0: 6 table neurons as 25 nodes of at most 4 inputs, 5 deep.
+// Stage l0: 6 table neurons as 24 nodes of at most 4 inputs, 5 deep.
 // A node is one look-up table: a constant indexed by its inputs, of which the last is the lowest address bit. Node k that
 // neuron j is the first to need is l0_n<j>_w<k>; later neurons may read it too.
 // in_data holds 4 signals and out_data 6, signal 0 in the lowest bits of each.
