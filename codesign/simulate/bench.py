@@ -8,10 +8,13 @@ from pathlib import Path
 from codesign.resources import resource_dir
 from codesign.rtl import Design
 
-__all__ = ["HARNESS_FILES", "bench_header", "write_bench"]
+__all__ = ["HARNESS_FILES", "STRESS_GAPS", "bench_header", "stress_stalls", "write_bench"]
 
 HARNESS_FILES = ("harness.cpp", "pins.h", "vectors.h")
 """The C++ harness, generic over designs; `bench_header` makes it one design's."""
+
+STRESS_GAPS = 30
+"""Percentage of clocks in which the source of a stress run is silent."""
 
 _BENCH_FILES = ("protocol_bench.py", "run_cocotb.py")
 _PAPERS = {"Makefile": "Makefile.emitted", "sim/README.md": "README.emitted.md"}
@@ -72,9 +75,21 @@ constexpr Field kOutputFields[] = {{
 
 def _make_variables(design: Design) -> str:
     """Return design.mk: the top module, the sources in compile order, and whether answers can be stalled."""
-    stalls = "" if design.interface == "bare" else "--stalls 30"
+    percent = stress_stalls(design)
+    stalls = f"--stalls {percent}" if percent else ""
     sources = " \\\n    ".join(design.sources)
-    return f"# Written from design.json.\nTOP := {design.top}\nSTALLS := {stalls}\nSOURCES := {sources}\n"
+    stress = f"GAPS := {STRESS_GAPS}\nSTALLS := {stalls}\n"
+    return f"# Written from design.json.\nTOP := {design.top}\n{stress}SOURCES := {sources}\n"
+
+
+def stress_stalls(design: Design) -> int:
+    """Return the percentage of clocks in which the receiver of a stress run is away; 0 where nothing can be stalled.
+
+    Source (with STRESS_GAPS) and receiver are then equally fast, so that the pipeline is now full, now empty.
+    """
+    if design.interface == "bare":
+        return 0
+    return 100 - (100 - STRESS_GAPS) * design.output_beats // design.initiation_interval
 
 
 def _c_string(text: str) -> str:

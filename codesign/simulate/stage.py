@@ -8,6 +8,7 @@ from typing import Any
 from codesign.config import SimulateConfig
 from codesign.errors import DataError
 from codesign.rtl import Design
+from codesign.simulate.bench import STRESS_GAPS, stress_stalls
 from codesign.simulate.build import build_harness, source_files
 from codesign.simulate.harness import HarnessReport, run_harness
 from codesign.simulate.protocol import cocotb_version, run_protocol
@@ -16,8 +17,6 @@ from codesign.tools.verilator import find_verilator
 from codesign.tools.verilator import lint as run_lint
 
 __all__ = ["lint", "simulate"]
-
-_STRESS_GAPS, _STRESS_STALLS = 30, 30
 
 
 def lint(folder: Path, *, work: Path) -> dict[str, Any]:
@@ -62,9 +61,8 @@ def simulate(folder: Path, *, config: SimulateConfig | None = None, work: Path) 
     _check_count(design, full, config)
     stress = None
     if full.status != "no_answer" and config.stress_vectors:
-        stalls = 0 if design.interface == "bare" else _STRESS_STALLS
         count = min(config.stress_vectors, config.vectors or config.stress_vectors)
-        stress = stream("stress", count, _STRESS_GAPS, stalls)
+        stress = stream("stress", count, STRESS_GAPS, stress_stalls(design))
     protocol, text = None, ""
     if config.cocotb:
         protocol, text = run_protocol(
