@@ -84,7 +84,8 @@ def _netlist(line: Line) -> int:
 
     network = line.optimized
     assert network.encode is not None
-    mapped = map_network(network, lut_inputs=line.config.rtl.lut_inputs, workers=line.config.rtl.workers)
+    rtl = line.config.rtl
+    mapped = map_network(network, lut_inputs=rtl.lut_inputs, effort=rtl.effort, workers=rtl.workers)
     codes = encode(network.encode, line.data.x_test)
     _same(evaluate_codes(network, codes), evaluate_mapped(mapped, codes), "mapped netlist")
     return len(codes)
