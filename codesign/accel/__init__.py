@@ -1,4 +1,4 @@
-"""Devices and the cost of networks on them, before any tool has run."""
+"""Devices, configuration spaces, and the cost of designs on devices before any tool has run."""
 
 from codesign.accel.cost import (
     LayerCost,
@@ -10,16 +10,23 @@ from codesign.accel.cost import (
     worst_case_luts,
 )
 from codesign.accel.devices import Device, Family, device, devices, read_device
+from codesign.accel.space import Columns, Knob, Space, Value, read_space, space
 
 __all__ = [
+    "Columns",
     "Device",
     "Family",
+    "Knob",
     "LayerCost",
+    "Space",
     "TopologyCost",
+    "Value",
     "device",
     "devices",
     "network_cost",
     "read_device",
+    "read_space",
+    "space",
     "sum_cost",
     "topology_cost",
     "worst_case_depth",

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from codesign import __version__
-from codesign.cli import build, doctor, show
+from codesign.cli import build, doctor, show, spaces
 from codesign.errors import CodesignError
 
 __all__ = ["app", "main"]
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (build, show, doctor):
+for group in (build, show, spaces, doctor):
     group.register(app)
 
 
