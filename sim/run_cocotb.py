@@ -24,6 +24,8 @@ PORTS = {
     ),
 }
 
+SPLIT = ("--output-split", "20000", "--output-split-cfuncs", "2000")
+
 
 def verilator_folder():
     """Return the folder of the `verilator` program, or end with a message."""
@@ -66,7 +68,7 @@ def build(runner, design, folder, build_folder):
         sources=[visible, *(folder / source for source in design["sources"])],
         hdl_toplevel=design["top"],
         build_dir=build_folder,
-        build_args=["-O3", "-fno-table", "--no-timing", "--output-split", "0", "--no-public-flat-rw"],
+        build_args=["-O3", "-fno-table", "--no-timing", *SPLIT, "--no-public-flat-rw"],
         timescale=("1ns", "1ps"),
         log_file=build_folder / "build.log",
     )
