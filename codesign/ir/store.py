@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import struct
-import tokenize
-import zipfile
-import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import CodesignError, DataError
+from codesign.ir.archive import read_archive, write_archive
 from codesign.ir.check import check
 from codesign.ir.formats import Fixed, Format
 from codesign.ir.network import Decide, Encode, Feature, LutNetwork, Neuron, Stage, Sum, Sums, Tables
@@ -23,21 +18,6 @@ from codesign.ir.network import Decide, Encode, Feature, LutNetwork, Neuron, Sta
 __all__ = ["load", "save"]
 
 _VERSION = 1
-
-# What numpy and zipfile raise on a damaged archive: beside the obvious ones, a flipped bit may ask for a password
-# (RuntimeError), for another compression method (NotImplementedError) or break a header's text.
-_UNREADABLE = (
-    OSError,
-    KeyError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    SyntaxError,
-    tokenize.TokenError,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-)
 
 
 def save(network: LutNetwork, path: Path) -> None:
@@ -49,52 +29,19 @@ def save(network: LutNetwork, path: Path) -> None:
     tables = np.concatenate([n.table for n in neurons]) if neurons else np.zeros(0, np.int32)
     cares = [n.care for n in neurons if n.care is not None]
     care = np.packbits(np.concatenate(cares)) if cares else np.zeros(0, np.uint8)
-    head = json.dumps(header, sort_keys=True, default=_plain).encode()
     small = tables.astype(np.min_scalar_type(int(tables.max(initial=0))))
-    arrays = {"header": np.frombuffer(head, np.uint8), "tables": small, "care": care}
-    with path.open("wb") as out:
-        np.savez_compressed(out, allow_pickle=False, **arrays, digest=np.frombuffer(_digest(arrays), np.uint8))
-
-
-def _plain(value: object) -> int | float:
-    """Turn a numpy number, as a caller may have put into a stage, into a plain one."""
-    if isinstance(value, np.integer):
-        return int(value)  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(value, np.floating):
-        return float(value)  # pyright: ignore[reportUnknownArgumentType]
-    raise TypeError(f"a network must be made of numbers, text and tables, not {value!r}")
+    write_archive(path, header, {"tables": small, "care": care})
 
 
 def load(path: Path) -> LutNetwork:
     """Read a network; a damaged, hand-edited or foreign file is a DataError that names it."""
-    try:
-        # Opened here, since numpy leaves a file that it cannot read open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in ("header", "tables", "care")}
-            stated = archive["digest"].tobytes()
-    except FileNotFoundError:
-        raise DataError(f"no network file at {path}; run the extract stage first") from None
-    except _UNREADABLE as problem:
-        raise DataError(f"{path} is not a codesign network, or is truncated ({problem}); extract it again") from None
-    if stated != _digest(arrays):
-        raise DataError(f"{path} was changed after it was written (its digest does not match); extract it again")
-    header = json.loads(arrays["header"].tobytes())
-    if header.get("version") != _VERSION:
-        raise DataError(f"{path} has format version {header.get('version')}; this codesign reads {_VERSION}")
+    header, arrays = read_archive(path, ("tables", "care"), version=_VERSION)
     try:
         return check(_network(header, arrays["tables"].astype(np.int32), arrays["care"]))
     except (KeyError, TypeError, IndexError, ValueError) as problem:
         raise DataError(f"{path} does not describe a network ({problem}); extract it again") from None
     except CodesignError as problem:
         raise DataError(f"{path}: {problem}") from None
-
-
-def _digest(arrays: dict[str, NDArray[Any]]) -> bytes:
-    state = hashlib.sha256()
-    for key in sorted(arrays):
-        state.update(f"{key} {arrays[key].dtype} {arrays[key].shape};".encode())
-        state.update(arrays[key].tobytes())
-    return state.digest()
 
 
 def _stage_header(stage: Stage) -> dict[str, Any]:
