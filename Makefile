@@ -30,7 +30,7 @@ test-slow: install ## the slow tests too
 lint: install ## ruff, pyright, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 bench: install ## speeds and sizes for jsc-s, jsc-l and nid-l
