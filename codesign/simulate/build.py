@@ -10,10 +10,11 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 from codesign.errors import DataError
 from codesign.resources import resource_dir
@@ -23,7 +24,7 @@ from codesign.simulate.cache import BuildCache, digest
 from codesign.tools import run
 from codesign.tools.verilator import Verilator
 
-__all__ = ["Built", "build_harness", "build_protocol", "source_files"]
+__all__ = ["Built", "Sourced", "build_bench", "build_harness", "build_protocol", "source_files"]
 
 _SPLIT = ("--output-split", "20000", "--output-split-cfuncs", "2000")
 
@@ -35,6 +36,24 @@ _VERILATE = ("--cc", "--exe", "-O3", "-fno-table", "--no-timing", "--x-initial",
 _MAKE = ("OPT_FAST=-O1",)
 
 
+class Sourced(Protocol):
+    """What an emitted folder describes: a top module and its files, in design.json."""
+
+    @property
+    def top(self) -> str:
+        """Name of the top module."""
+        ...
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Verilog files, relative to the folder, in compile order."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write design.json."""
+        ...
+
+
 @dataclass(frozen=True)
 class Built:
     """A compiled simulator. seconds: what compiling took, also where it was done earlier and `cached` is True."""
@@ -44,7 +63,7 @@ class Built:
     cached: bool
 
 
-def source_files(design: Design, folder: Path) -> list[Path]:
+def source_files(design: Sourced, folder: Path) -> list[Path]:
     """Return the paths of the design's Verilog; a missing file is a DataError."""
     sources = [folder / source for source in design.sources]
     for source in sources:
@@ -60,18 +79,36 @@ def build_harness(
     room = resource_dir("sim")
     bench = {name: (room / name).read_bytes() for name in HARNESS_FILES}
     bench["bench_config.h"] = bench_header(design).encode()
-    options = [*_VERILATE, "--prefix", "Vdut", "--top-module", design.top]
+    return build_bench(
+        design, folder, bench, prefix="Vdut", verilator=verilator, work=work, timeout_s=timeout_s, jobs=jobs
+    )
+
+
+def build_bench(
+    design: Sourced,
+    folder: Path,
+    bench: Mapping[str, bytes],
+    *,
+    prefix: str,
+    verilator: Verilator,
+    work: Path,
+    timeout_s: float,
+    jobs: int = 2,
+) -> Built:
+    """Compile the C++ files `bench` (name to text) with the Verilog of `folder` to `work`/`prefix`, or fetch it."""
+    options = [*_VERILATE, "--prefix", prefix, "--top-module", design.top]
     tools = [*_toolchain(verilator), "harness", *_MAKE]
     key = digest([*tools, *options, *_contents(design, folder), *(part for item in bench.items() for part in item)])
     cache = BuildCache()
-    if (known := _fetch(cache, key, work, "Vdut")) is not None:
+    if (known := _fetch(cache, key, work, prefix)) is not None:
         return known
     log = work.resolve()
+    main = [name for name in bench if name.endswith(".cpp")]
     with _scratch(design, folder) as scratch:
         started = time.monotonic()
         for name, content in bench.items():
             (scratch / name).write_bytes(content)
-        command = [verilator.path, *options, "--Mdir", "obj", "-CFLAGS", f"-I{scratch}", *design.sources, "harness.cpp"]
+        command = [verilator.path, *options, "--Mdir", "obj", "-CFLAGS", f"-I{scratch}", *design.sources, *main]
         run(
             command,
             scratch,
@@ -80,7 +117,7 @@ def build_harness(
             environment=verilator.environment,
         )
         runtime = _Runtime(cache, digest(["runtime", *tools]), scratch / "runtime")
-        make = ["make", "-C", "obj", "-f", "Vdut.mk", f"-j{jobs}", *_MAKE, *verilator.make_arguments]
+        make = ["make", "-C", "obj", "-f", f"{prefix}.mk", f"-j{jobs}", *_MAKE, *verilator.make_arguments]
         run(
             [*make, *runtime.make_arguments],
             scratch,
@@ -89,7 +126,7 @@ def build_harness(
             environment=verilator.environment,
         )
         runtime.keep(scratch / "obj")
-        return _finish(cache, key, work, scratch / "obj" / "Vdut", time.monotonic() - started)
+        return _finish(cache, key, work, scratch / "obj" / prefix, time.monotonic() - started)
 
 
 def build_protocol(design: Design, folder: Path, *, verilator: Verilator, work: Path, timeout_s: float) -> Built:
@@ -150,7 +187,7 @@ def _toolchain(verilator: Verilator) -> list[str]:
     return ["1", verilator.version, platform.machine(), *stamps]
 
 
-def _contents(design: Design, folder: Path) -> list[str | bytes]:
+def _contents(design: Sourced, folder: Path) -> list[str | bytes]:
     parts: list[str | bytes] = []
     for source, path in zip(design.sources, source_files(design, folder), strict=True):
         parts += [source, path.read_bytes()]
@@ -158,7 +195,7 @@ def _contents(design: Design, folder: Path) -> list[str | bytes]:
 
 
 @contextlib.contextmanager
-def _scratch(design: Design, folder: Path) -> Iterator[Path]:
+def _scratch(design: Sourced, folder: Path) -> Iterator[Path]:
     """Give a folder that holds copies of design.json and the sources, and whose path make can handle (no spaces)."""
     root = tempfile.gettempdir()
     if any(c.isspace() for c in root):

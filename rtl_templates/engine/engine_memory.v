@@ -1,0 +1,35 @@
+// A memory with one write port and one read port; what is read stands in `read_data` after the clock edge, and stays
+// there until the next read. BLOCK chooses block RAM, otherwise it is made of look-up tables.
+// A read of the address that is written at the same edge gives what stood there before.
+module engine_memory #(
+    parameter WIDTH = 8,
+    parameter DEPTH = 16,
+    parameter BLOCK = 1,
+    parameter ADDRESS = 4  // bits that hold DEPTH - 1
+) (
+    input                    clk,
+    input                    write,
+    input      [ADDRESS-1:0] write_address,
+    input      [WIDTH-1:0]   write_data,
+    input                    read,
+    input      [ADDRESS-1:0] read_address,
+    output reg [WIDTH-1:0]   read_data
+);
+
+  generate
+    if (BLOCK != 0) begin : block
+      (* ram_style = "block" *) reg [WIDTH-1:0] words[0:DEPTH-1];
+      always @(posedge clk) begin
+        if (write) words[write_address] <= write_data;
+        if (read) read_data <= words[read_address];
+      end
+    end else begin : distributed
+      (* ram_style = "distributed" *) reg [WIDTH-1:0] words[0:DEPTH-1];
+      always @(posedge clk) begin
+        if (write) words[write_address] <= write_data;
+        if (read) read_data <= words[read_address];
+      end
+    end
+  endgenerate
+
+endmodule
