@@ -1,5 +1,6 @@
 """Configuration files: read with line numbers, checked by frozen models."""
 
+from codesign.config.maps import ConvLayerConfig, ConvTopologyConfig
 from codesign.config.models import (
     AugmentConfig,
     BuildConfig,
@@ -20,6 +21,8 @@ from codesign.config.yamlfile import dump_yaml, parse_model, read_yaml
 __all__ = [
     "AugmentConfig",
     "BuildConfig",
+    "ConvLayerConfig",
+    "ConvTopologyConfig",
     "DataConfig",
     "InputsConfig",
     "LayerConfig",

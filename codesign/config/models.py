@@ -38,8 +38,8 @@ class DataConfig(Section):
     """Which data, and how it is split. Test rows are never used for any choice."""
 
     source: str = "digits"
-    """A known data set (digits, mnist, unsw_nb15, jsc_openml, jsc_cernbox, jets_sim, jets_3k, drybean, amplifier) or
-    `file`."""
+    """A known data set (digits, mnist, cifar10, unsw_nb15, jsc_openml, jsc_cernbox, jets_sim, jets_3k, drybean,
+    amplifier) or `file`."""
     path: Path | None = None
     """The file of `source: file`; for a known set, a file or folder to use in place of the looked-up one."""
     target: str | list[str] | None = None
@@ -159,6 +159,8 @@ class AugmentConfig(Section):
 
     shift_pixels: Annotated[int, Field(ge=0, le=64)] = 0
     """Shift images by up to so many pixels, down or up and left or right; zeros come in."""
+    flip: bool = False
+    """Mirror half of the images, left to right."""
     image: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
     """Height and width of the images that the features are (planes one after the other)."""
     noise: Annotated[float, Field(ge=0)] = 0.0
@@ -166,14 +168,16 @@ class AugmentConfig(Section):
 
     @model_validator(mode="after")
     def _shifts_images(self) -> AugmentConfig:
-        if self.shift_pixels and self.image is None:
-            raise ValueError("shift_pixels needs `image`, the height and width, e.g. [28, 28]")
+        if (self.shift_pixels or self.flip) and self.image is None:
+            raise ValueError(
+                f"{'shift_pixels' if self.shift_pixels else 'flip'} needs `image`, the height and width, e.g. [28, 28]"
+            )
         return self
 
     @property
     def active(self) -> bool:
         """True where anything is changed."""
-        return bool(self.shift_pixels or self.noise)
+        return bool(self.shift_pixels or self.flip or self.noise)
 
 
 class TrainConfig(Section):

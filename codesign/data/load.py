@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from codesign.config import DataConfig
 from codesign.data.dataset import PARTS, DataSet, check_dataset
 from codesign.data.loaders.amplifier import load_amplifier
+from codesign.data.loaders.cifar10 import load_cifar10
 from codesign.data.loaders.digits import load_digits
 from codesign.data.loaders.drybean import load_drybean
 from codesign.data.loaders.jets_npz import load_jets_3k, load_jets_sim
@@ -40,6 +41,7 @@ class Loader(Protocol):
 SOURCES: dict[str, Loader] = {
     "digits": load_digits,
     "mnist": load_mnist,
+    "cifar10": load_cifar10,
     "unsw_nb15": load_unsw_nb15,
     "jsc_openml": load_jsc_openml,
     "jsc_cernbox": load_jsc_cernbox,

@@ -25,7 +25,7 @@ from codesign.ir.integer import (
 )
 from codesign.ir.integer_check import check_integer
 
-__all__ = ["ConvKind", "ConvLayer", "ConvTopology", "assemble", "check_conv_topology"]
+__all__ = ["ConvKind", "ConvLayer", "ConvTopology", "assemble", "check_conv_topology", "integer_layer"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
@@ -87,6 +87,10 @@ class ConvTopology:
         """Levels of what `name` (a layer or `INPUT`) gives; None for sums."""
         return Levels(self.input_bits) if name == INPUT else self.layer(name).levels
 
+    def shapes(self) -> dict[str, MapShape]:
+        """Shape of the input and of what every layer gives, by name, in order."""
+        return _skeleton(self).shapes()
+
     def scale_group(self, name: str) -> str:
         """Name of the layer (or `INPUT`) whose quantizer's step `name` shares.
 
@@ -131,7 +135,7 @@ def check_conv_topology(topology: ConvTopology) -> ConvTopology:
                 f"topology {topology.name!r}, layer {layer.name!r}: its kernel of {height}x{width} must fit "
                 f"{layer.sources[0]!r}, which is {read[0]}, with padding {layer.padding}"
             )
-        shapes[layer.name] = output_shape(_integer_layer(layer, read[0], _ones), read)
+        shapes[layer.name] = output_shape(integer_layer(layer, read[0], _ones), read)
     try:
         check_integer(_skeleton(topology))
     except DataError as problem:
@@ -170,7 +174,7 @@ def assemble(
     for layer in topology.layers:
         read = [shapes[source] for source in layer.sources]
         levels = [level for level in map(topology.levels, layer.sources) if level is not None]
-        built = _integer_layer(layer, read[0], weights)
+        built = integer_layer(layer, read[0], weights)
         shapes[layer.name] = output_shape(built, read)
         if layer.bits is not None and layer.kind != "max_pool":
             found = requantize(layer, built, levels, shapes[layer.name].channels)
@@ -179,9 +183,10 @@ def assemble(
     return IntegerNetwork(topology.name, topology.input_shape, Levels(topology.input_bits), tuple(layers))
 
 
-def _integer_layer(
+def integer_layer(
     layer: ConvLayer, shape: MapShape, weights: Callable[[ConvLayer, tuple[int, int, int, int]], Integers]
 ) -> IntegerLayer:
+    """Build the integer layer that a layer becomes, its requantization still empty; shape: of its first source."""
     kernel = (layer.kernel or shape.height, layer.kernel or shape.width)
     if layer.weighted:
         groups = shape.channels if layer.kind == "depthwise" else layer.groups

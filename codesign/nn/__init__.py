@@ -11,6 +11,8 @@ except ImportError as problem:
         f"training needs the package {problem.name!r}; install it with: pip install 'codesign[train]'"
     ) from problem
 
+from codesign.nn.conv_model import ConvModel, build_conv_model
+from codesign.nn.conv_store import load_conv_model
 from codesign.nn.encoder import InputEncoder
 from codesign.nn.free_tables import FreeTableLayer, FreeTables
 from codesign.nn.layers import LutLayer
@@ -29,6 +31,7 @@ __all__ = [
     "NEURONS",
     "QUANTIZERS",
     "BrevitasQuantizer",
+    "ConvModel",
     "EpochRecord",
     "FreeTableLayer",
     "FreeTables",
@@ -44,7 +47,9 @@ __all__ = [
     "RandomMask",
     "RegrowMask",
     "TrainResult",
+    "build_conv_model",
     "build_model",
+    "load_conv_model",
     "load_model",
     "save_model",
     "train_model",

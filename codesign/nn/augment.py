@@ -1,4 +1,4 @@
-"""Augmentation: every epoch sees the training rows anew, as shifted images and with noise."""
+"""Augmentation: every epoch sees the training rows anew, as shifted and mirrored images and with noise."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from codesign.errors import ConfigError
-from codesign.nn.encoder import InputEncoder
 from codesign.nn.seeds import generator
+from codesign.nn.trainable import Encoder
 
 if TYPE_CHECKING:
     from codesign.config import AugmentConfig
@@ -30,13 +30,13 @@ class Augmenter:
     without encoding each time.
     """
 
-    def __init__(self, config: AugmentConfig, data: DataSet, *, encoder: InputEncoder, prepared: Tensor, seed: int):
+    def __init__(self, config: AugmentConfig, data: DataSet, *, encoder: Encoder, prepared: Tensor, seed: int):
         self.config = config
         self.data = data
         self.encoder = encoder
         self.seed = seed
         self.image: tuple[int, int, int] | None = None
-        if config.shift_pixels:
+        if config.shift_pixels or config.flip:
             assert config.image is not None
             height, width = config.image
             planes, rest = divmod(data.inputs, height * width)
@@ -51,22 +51,24 @@ class Augmenter:
                     f"not {config.shift_pixels}"
                 )
             self.image = (planes, height, width)
-        self.codes = prepared if not config.noise and self.image is not None and _alike(encoder) else None
+        self.codes = prepared if not config.noise and self.image is not None and encoder.alike else None
 
     def epoch(self, epoch: int) -> Tensor:
         """Return the prepared rows of an epoch, (rows, columns), in the order of the training rows."""
         draws = generator(self.seed, "augment", epoch)
         count = len(self.data.x_train)
         shifts = self._shifts(count, draws)
+        mirrored = self._mirrored(count, epoch)
         if self.codes is not None:
             assert self.image is not None and shifts is not None
             background = self.encoder.prepare(np.zeros((1, self.data.inputs), dtype=np.float32))[0]
-            return _shifted(self.codes, shifts, image=self.image, background=background)
+            return _moved(self.codes, shifts, mirrored, image=self.image, background=background)
         parts: list[Tensor] = []
         for at in range(0, count, _CHUNK_ROWS):
             raw = torch.from_numpy(np.ascontiguousarray(self.data.x_train[at : at + _CHUNK_ROWS]))
             if self.image is not None and shifts is not None:
-                raw = _shifted(raw, shifts[at : at + _CHUNK_ROWS], image=self.image, background=torch.zeros(1))
+                part = slice(at, at + _CHUNK_ROWS)
+                raw = _moved(raw, shifts[part], mirrored[part], image=self.image, background=torch.zeros(1))
             if self.config.noise:
                 raw = raw + torch.randn(raw.shape, generator=draws) * self.config.noise
             parts.append(self.encoder.prepare(raw.numpy()))
@@ -79,21 +81,23 @@ class Augmenter:
         most = self.config.shift_pixels
         return torch.randint(-most, most + 1, (rows, 2), generator=draws)
 
-
-def _alike(encoder: InputEncoder) -> bool:
-    """Say whether every feature is encoded by the same fixed thresholds."""
-    if encoder.shape.kind != "fixed":
-        return False
-    thresholds = encoder.fixed_thresholds
-    return len(set(encoder.shape.words)) <= 1 and bool((thresholds == thresholds[:1]).all())
+    def _mirrored(self, rows: int, epoch: int) -> Tensor:
+        """Say which rows to mirror, bool (rows,): half of them, drawn from a stream of its own."""
+        if not self.config.flip:
+            return torch.zeros(rows, dtype=torch.bool)
+        return torch.rand(rows, generator=generator(self.seed, "flip", epoch)) < 0.5
 
 
-def _shifted(rows: Tensor, shifts: Tensor, *, image: tuple[int, int, int], background: Tensor) -> Tensor:
-    """Shift rows (rows, columns), columns = planes x height x width x codes a pixel."""
+def _moved(
+    rows: Tensor, shifts: Tensor, mirrored: Tensor, *, image: tuple[int, int, int], background: Tensor
+) -> Tensor:
+    """Mirror and shift rows (rows, columns), columns = planes x height x width x codes a pixel."""
     planes, height, width = image
     codes = rows.shape[1] // (planes * height * width)
     view = rows.view(len(rows), planes, height, width, codes)
     fill = background[:codes].to(rows.dtype)
+    if bool(mirrored.any()):
+        view = torch.where(mirrored[:, None, None, None, None], view.flip(3), view)
     return shift_images(view, shifts, fill=fill).view(len(rows), -1)
 
 

@@ -92,6 +92,14 @@ class InputEncoder(nn.Module):
             self.register_buffer("fixed_thresholds", rows)
             self.register_buffer("fixed_levels", torch.zeros(shape.signals, 2**shape.signal_bits, dtype=torch.float64))
 
+    @property
+    def alike(self) -> bool:
+        """Whether every feature is encoded by the same fixed thresholds."""
+        if self.shape.kind != "fixed":
+            return False
+        thresholds = self.fixed_thresholds
+        return len(set(self.shape.words)) <= 1 and bool((thresholds == thresholds[:1]).all())
+
     # ---- training
 
     def prepare(self, features: NDArray) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from codesign.errors import DataError
-from codesign.nn.model import LutModel
+from codesign.nn.trainable import TrainableModel
 
 if TYPE_CHECKING:
     from codesign.data import DataSet
@@ -38,7 +38,7 @@ class Score:
         return (self.figure, -self.loss) > (other.figure, -other.loss)
 
 
-def prepare_answers(model: LutModel, data: DataSet, y: NDArray) -> Tensor:
+def prepare_answers(model: TrainableModel, data: DataSet, y: NDArray) -> Tensor:
     """Turn answers into what the loss takes: class indices int64 (rows,), or scaled targets float32 (rows, outputs)."""
     if model.spec.task == "regression":
         scaled = (np.asarray(y, dtype=np.float64) - float(model.target_mean)) / float(model.target_spread)
@@ -80,15 +80,14 @@ def training_loss(
 
 
 @torch.no_grad()
-def evaluate_model(model: LutModel, data: DataSet, x: NDArray, y: NDArray) -> Score:
+def evaluate_model(model: TrainableModel, data: DataSet, x: NDArray, y: NDArray) -> Score:
     """Score the exact codes that the hardware will give, on rows x with answers y."""
-    codes = model.output_codes(x)
-    values = model.output_levels().detach().cpu()[torch.from_numpy(codes.astype(np.int64))]
+    values = model.answer_values(x)
     gain, step = model.logit_gain.detach().cpu().double(), model.output_step()
-    boundary = model.output_boundary() if codes.shape[1] == 1 else 0.0
+    boundary = model.output_boundary() if values.shape[1] == 1 else 0.0
     wanted = prepare_answers(model, data, y)
     loss = float(training_loss(model.spec.task, values, wanted, gain=gain, step=step, boundary=boundary))
     if model.spec.task == "regression":
         return Score(loss, float(np.sqrt(loss)) * float(model.target_spread))
-    chosen = codes.argmax(axis=1) if codes.shape[1] > 1 else codes[:, 0] >= model.threshold()
+    chosen = (values.argmax(dim=1) if values.shape[1] > 1 else values[:, 0] >= 0).numpy()
     return Score(loss, float(np.mean(chosen == np.asarray(y))))

@@ -25,6 +25,7 @@ from codesign.nn.neurons import NEURONS, NeuronFunction, make_neurons
 from codesign.nn.plugins import find_class
 from codesign.nn.quantizers import make_quantizer
 from codesign.nn.seeds import generator
+from codesign.nn.trainable import TrainableModel
 
 if TYPE_CHECKING:
     from codesign.data import DataSet
@@ -51,15 +52,16 @@ class ModelSpec:
     seed: int
 
 
-class LutModel(nn.Module):
+class LutModel(TrainableModel):
     """A network whose neurons become truth tables.
 
     Training: `prepare` features once, then `forward` on batches gives values (batch, outputs) with gradients.
     Evaluation: `codes` and `predict` give the exact codes that the tables, and the hardware, will give.
     """
 
-    target_mean: Tensor
-    target_spread: Tensor
+    kind = "tables"
+    spec: ModelSpec
+    encoder: InputEncoder  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(self, spec: ModelSpec, *, encoder: InputEncoder, usable: Tensor | None = None):
         super().__init__()
@@ -119,10 +121,6 @@ class LutModel(nn.Module):
         return [layer for layer in self.layers if isinstance(layer, LutLayer)]
 
     # ---- training
-
-    def prepare(self, features: NDArray) -> Tensor:
-        """Turn raw features (rows, features) into what `forward` takes; once a data set."""
-        return self.encoder.prepare(features)
 
     def forward(self, prepared: Tensor) -> Tensor:
         """Run in training: prepared rows (batch, columns) to the outputs' values (batch, outputs)."""
@@ -194,6 +192,11 @@ class LutModel(nn.Module):
             return codes.astype(np.float64) * scale + offset
         return self.output_levels().detach().cpu().numpy()[codes]
 
+    def answer_values(self, features: NDArray) -> Tensor:
+        """Return the exact values of the outputs; see `TrainableModel`."""
+        codes = torch.from_numpy(self.output_codes(features).astype(np.int64))
+        return self.output_levels().detach().cpu()[codes]
+
     def answer_scale(self) -> tuple[float, float]:
         """Return (scale, offset): a regression target is ``offset + scale * code``."""
         levels = self.output_levels().detach()
@@ -209,8 +212,19 @@ class LutModel(nn.Module):
         last = self.lut_layers()[-1]
         if temperature is None and isinstance(last, FreeTableLayer):
             temperature = default_temperature(last.shape)
-        if temperature is not None:
-            self.logit_gain.requires_grad_(False).fill_(1.0 / (temperature * self.output_step()))
+        super().fix_temperature(temperature)
+
+    def decayed_parameters(self) -> list[nn.Parameter]:
+        """Return the neurons' weights; scales, thresholds and batch norms are never decayed."""
+        return [
+            p
+            for layer in self.lut_layers()
+            for p in [*([] if layer.weight is None else [layer.weight]), *layer.function.parameters()]
+        ]
+
+    def table_entries(self) -> list[nn.Parameter]:
+        """Return the entries of free tables."""
+        return [f.entries for f in (layer.function for layer in self.lut_layers()) if isinstance(f, FreeTables)]
 
     def output_boundary(self) -> float:
         """Return the value midway between the output codes of the first and of the second class (one output)."""

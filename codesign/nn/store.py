@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -21,10 +21,12 @@ from codesign.ir import Fixed, Layer, Topology
 from codesign.nn.encoder import EncoderShape, InputEncoder
 from codesign.nn.model import LutModel, ModelSpec
 from codesign.nn.quantizers import make_quantizer
+from codesign.nn.trainable import TrainableModel
 
-__all__ = ["load_model", "read_tensors", "save_model", "write_tensors", "write_whole"]
+__all__ = ["load_model", "read_model", "read_tensors", "save_model", "write_tensors", "write_whole"]
 
 _VERSION = 1
+Model = TypeVar("Model", bound=TrainableModel)
 MODEL_TENSORS = "model.safetensors"
 MODEL_HEADER = "model.json"
 
@@ -79,9 +81,9 @@ def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
     return state.hexdigest()
 
 
-def save_model(model: LutModel, folder: Path) -> None:
+def save_model(model: TrainableModel, folder: Path) -> None:
     """Write `model.safetensors` (numbers) and `model.json` (its description, for readers) into `folder`."""
-    header = {"version": _VERSION, "spec": asdict(model.spec)}
+    header = {"version": _VERSION, "kind": model.kind, "spec": asdict(model.spec)}
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / MODEL_HEADER, (json.dumps(header, indent=2, sort_keys=True) + "\n").encode())
     write_tensors(folder / MODEL_TENSORS, model.state_dict(), header)
@@ -89,21 +91,27 @@ def save_model(model: LutModel, folder: Path) -> None:
 
 def load_model(folder: Path) -> LutModel:
     """Read a trained model, in evaluation mode on the CPU; damage is a DataError that names the file."""
+    return read_model(folder, kind=LutModel.kind, build=lambda spec: _skeleton(_spec(spec)))
+
+
+def read_model(folder: Path, *, kind: str, build: Callable[[dict[str, Any]], Model]) -> Model:
+    """Read a trained model of `kind`, built by `build` from its description, in evaluation mode on the CPU."""
     path = folder / MODEL_TENSORS
     tensors, header = read_tensors(path, what="trained model", mend="train again")
     if header.get("version") != _VERSION:
         raise DataError(f"{path} has format version {header.get('version')}; this codesign reads {_VERSION}")
+    if header.get("kind", LutModel.kind) != kind:
+        raise DataError(f"{path} holds a model of {header['kind']}, not of {kind}")
     try:
-        spec = _spec(header["spec"])
+        model = build(header["spec"])
     except (KeyError, TypeError, ValueError) as problem:
         raise DataError(f"{path} does not describe a model ({problem}); train again") from None
+    except CodesignError as problem:
+        raise type(problem)(f"{path}: {problem}") from None
     try:
-        model = _skeleton(spec)
         model.load_state_dict(tensors)
     except RuntimeError as problem:
         raise DataError(f"{path} does not fit the model it describes ({problem}); train again") from None
-    except CodesignError as problem:
-        raise type(problem)(f"{path}: {problem}") from None
     return model.eval()
 
 

@@ -18,12 +18,11 @@ from torch import Tensor
 from codesign.config import TrainConfig
 from codesign.errors import CodesignError, ConfigError, DataError, RunError
 from codesign.nn.augment import Augmenter
-from codesign.nn.free_tables import FreeTables
 from codesign.nn.layers import LutLayer
 from codesign.nn.losses import Score, evaluate_model, prepare_answers, training_loss
-from codesign.nn.model import LutModel
 from codesign.nn.seeds import generator
 from codesign.nn.store import read_tensors, save_model, write_tensors, write_whole
+from codesign.nn.trainable import TrainableModel
 
 if TYPE_CHECKING:
     from codesign.data import DataSet
@@ -57,7 +56,7 @@ class TrainResult:
     left out; NaN where every epoch had been trained before.
     """
 
-    model: LutModel
+    model: TrainableModel
     history: tuple[EpochRecord, ...]
     best_epoch: int
     figure: float
@@ -76,7 +75,7 @@ class _State:
 
 
 def train_model(
-    model: LutModel,
+    model: TrainableModel,
     data: DataSet,
     *,
     config: TrainConfig,
@@ -99,7 +98,7 @@ class _Run:
 
     def __init__(
         self,
-        model: LutModel,
+        model: TrainableModel,
         data: DataSet,
         *,
         config: TrainConfig,
@@ -301,16 +300,12 @@ def _device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _optimizer(model: LutModel, config: TrainConfig) -> torch.optim.Optimizer:
-    """Adam or AdamW; weight decay acts on the neurons' weights, never on scales, thresholds or batch norms."""
-    decayed = [
-        p
-        for layer in model.lut_layers()
-        for p in [*([] if layer.weight is None else [layer.weight]), *layer.function.parameters()]
-    ]
+def _optimizer(model: TrainableModel, config: TrainConfig) -> torch.optim.Optimizer:
+    """Adam or AdamW; weight decay acts on weights, never on scales, thresholds or batch norms."""
+    decayed = model.decayed_parameters()
     taken = {id(p) for p in decayed}
     others = [p for p in model.parameters() if id(p) not in taken and p.requires_grad]
-    tables = [f.entries for f in (layer.function for layer in model.lut_layers()) if isinstance(f, FreeTables)]
+    tables = model.table_entries()
     own = {id(p) for p in tables}
     if config.table_learning_rate is not None and not tables:
         raise ConfigError("train.table_learning_rate is for layers of neuron 'lut', and the topology has none")
@@ -332,7 +327,7 @@ def _rate(config: TrainConfig, step: int, total: int) -> float:
     return config.learning_rate * (0.001 + 0.999 * wave)
 
 
-def _run_key(model: LutModel, data: DataSet, config: TrainConfig, seed: int) -> str:
+def _run_key(model: TrainableModel, data: DataSet, config: TrainConfig, seed: int) -> str:
     """Digest of all that decides the outcome."""
     settings: dict[str, Any] = {
         "spec": asdict(model.spec),
@@ -392,7 +387,7 @@ def _board(config: TrainConfig, folder: Path) -> Iterator[Callable[[EpochRecord]
         writer.close()
 
 
-def _line(record: EpochRecord, epochs: int, model: LutModel) -> str:
+def _line(record: EpochRecord, epochs: int, model: TrainableModel) -> str:
     name = "accuracy" if model.spec.task == "classification" else "RMSE"
     return (
         f"epoch {record.epoch}/{epochs}: loss {record.train_loss:.4f}, validation loss {record.validation_loss:.4f}, "

@@ -29,6 +29,15 @@ def test_mnist(large):
     assert [len(few.part(p)[0]) for p in ("train", "validation", "test")] == [1000, 176, 196]
 
 
+def test_cifar10_part_is_the_original(large):
+    large("cifar10/cifar10_train20k_test1k.npz")
+    data = load(DataConfig(source="cifar10", validation=0.1))
+    assert [len(data.part(p)[0]) for p in ("train", "validation", "test")] == [18_000, 2_000, 1_000]
+    assert np.bincount(data.y_train).sum() == 18_000 and data.word == Fixed(8)
+    assert data.y_test[:8].tolist() == [3, 8, 8, 0, 6, 6, 1, 6]  # cat, ship, ship, airplane, frog, frog, automobile
+    assert data.x_test[0, [0, 1024, 2048]].tolist() == [158, 112, 49]  # the first pixel of the first test image
+
+
 def test_unsw_bits_are_those_of_the_published_recipe(large):
     """Fitted on all rows, our bits of the columns equal, bit for bit, a file made by the recipe independently."""
     large("unsw_nb15/unsw_nb15_82332.npz")

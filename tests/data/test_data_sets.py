@@ -131,6 +131,82 @@ def test_damaged_gzip_and_npz(tmp_path):
         open_set("mnist", path)
 
 
+# CIFAR-10
+
+PICTURES = np.random.default_rng(7).integers(0, 256, (120, 32, 32, 3), dtype=np.uint8)
+SUBJECTS = np.arange(120, dtype=np.uint8) % 10
+
+
+def write_cifar(folder: Path, kind: str) -> None:
+    """The first 100 pictures to train, the others to test, in one of the published forms."""
+    folder.mkdir(parents=True, exist_ok=True)
+    planes = PICTURES.transpose(0, 3, 1, 2)
+    if kind == "binary":
+        records = np.concatenate([SUBJECTS[:, None], planes.reshape(120, -1)], axis=1)
+        for i in range(5):
+            (folder / f"data_batch_{i + 1}.bin").write_bytes(records[20 * i : 20 * i + 20].tobytes())
+        (folder / "test_batch.bin").write_bytes(records[100:].tobytes())
+    elif kind == "npz":
+        parts = {
+            "x_train": PICTURES[:100],
+            "y_train": SUBJECTS[:100],
+            "x_test": PICTURES[100:],
+            "y_test": SUBJECTS[100:],
+        }
+        np.savez(folder / "cifar10.npz", **parts)
+    else:
+        red, green, blue = planes.transpose(1, 0, 2, 3)
+        coded = np.stack([green, red - green, blue - green])
+        coded[:, :, :, 1:] -= coded[:, :, :, :-1].copy()
+        coded[:, :, 1:] -= coded[:, :, :-1].copy()
+        parts = {
+            "res_train": coded[:, :100],
+            "y_train": SUBJECTS[:100],
+            "res_test": coded[:, 100:],
+            "y_test": SUBJECTS[100:],
+        }
+        np.savez(folder / "cifar10_train20k_test1k.npz", **parts)
+
+
+@pytest.mark.parametrize("kind", ["binary", "npz", "residuals"])
+def test_cifar10_in_every_form(kind, tmp_path, monkeypatch):
+    write_cifar(tmp_path / "sets" / "cifar10", kind)
+    monkeypatch.setenv("CODESIGN_DATA", str(tmp_path / "sets"))
+    data = open_set("cifar10", validation=0.2)
+    assert (data.inputs, data.answers, data.word) == (3072, 10, Fixed(8))
+    planes = PICTURES.transpose(0, 3, 1, 2).reshape(120, -1).astype(np.float32)
+    assert np.array_equal(data.x_test, planes[100:]) and np.array_equal(data.y_test, SUBJECTS[100:])
+    assert {row.tobytes() for row in rows_of(data)} == {row.tobytes() for row in planes}
+    assert [len(data.x_train), len(data.x_validation)] == [80, 20]
+    assert data.feature_names[:2] == ("r_r0c0", "r_r0c1") and data.feature_names[1024 + 33] == "g_r1c1"
+    assert data.class_names[3] == "cat" and "100 of its 50000 training" in data.notes[0]
+
+
+def test_damaged_cifar10_files_are_named(tmp_path):
+    write_cifar(tmp_path / "b", "binary")
+    batch = tmp_path / "b" / "data_batch_3.bin"
+    whole = batch.read_bytes()
+    for content in (whole[:-1], b""):
+        batch.write_bytes(content)
+        with pytest.raises(DataError, match=r"data_batch_3.bin must hold whole records of 3073 bytes"):
+            open_set("cifar10", tmp_path / "b")
+    batch.write_bytes(b"\x0a" + whole[1:])
+    with pytest.raises(DataError, match=r"b, train row 40, column 'label': labels must be 0 to 9, not 10"):
+        open_set("cifar10", tmp_path / "b")
+    parts = {"x_train": PICTURES, "y_train": SUBJECTS, "x_test": PICTURES[:, :31], "y_test": SUBJECTS}
+    for changes, message in (
+        ({}, r"x_test must be uint8 \(rows, 32, 32, 3\), not uint8 \(120, 31, 32, 3\)"),
+        ({"x_test": PICTURES.astype(np.int16)}, "x_test must be uint8 .* not int16"),
+        ({"x_test": PICTURES[:100]}, "x_test has 100 images, but there are labels of shape"),
+        ({"res_train": PICTURES, "res_test": PICTURES}, r"res_train must be uint8 \(3, rows, 32, 32\)"),
+    ):
+        np.savez(tmp_path / "cifar10.npz", **(parts | changes))
+        with pytest.raises(DataError, match=message):
+            open_set("cifar10", tmp_path)
+    with pytest.raises(DataError, match="give the npz file, or the folder of the six binary batches"):
+        open_set("cifar10", batch)
+
+
 # UNSW-NB15
 
 
