@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from codesign.errors import ToolFailed
 from codesign.rtl.map_builder import Builder
 from codesign.rtl.map_direct import Problem
-from codesign.rtl.mapped import Netlist, netlist_depths
+from codesign.rtl.mapped import CONSTANT, Netlist, netlist_depths
 from codesign.tools.abc import Blif, parse_blif, run_abc, truth_text
 from codesign.tools.find import Found
 
@@ -98,7 +98,9 @@ def map_with_abc(
     Each table must have more address bits than `lut_inputs`. The result does not depend on `workers`. timeout_s: for
     each process; None sets it by the size of the tables. Raises ToolFailed.
     """
-    tasks = list(_tasks(problems, EFFORTS[effort]))
+    varying = [np.flatnonzero((problem.columns != problem.columns[:, :1]).any(axis=1)) for problem in problems]
+    live = [Problem(problem.columns[outputs], problem.care) for problem, outputs in zip(problems, varying, strict=True)]
+    tasks = list(_tasks(live, EFFORTS[effort]))
     folder = Path(tempfile.mkdtemp(prefix="codesign_map_"))
     results: list[list[Netlist]] = [[] for _ in problems]
     failed = True
@@ -116,7 +118,18 @@ def map_with_abc(
     finally:
         if not failed:  # a log that an error names must stay
             shutil.rmtree(folder, ignore_errors=True)
-    return [sorted(netlists, key=size) for netlists in results]
+    return [
+        sorted((_with_constants(one, problem, outputs) for one in netlists), key=size)
+        for netlists, problem, outputs in zip(results, problems, varying, strict=True)
+    ]
+
+
+def _with_constants(netlist: Netlist, problem: Problem, varying: NDArray[np.int64]) -> Netlist:
+    """Put back the outputs that never change, which `read_truth` takes for tables without an input."""
+    outputs = [CONSTANT[int(bit)] for bit in problem.columns[:, 0]]
+    for output, signal in zip(varying.tolist(), netlist.outputs, strict=True):
+        outputs[output] = signal
+    return dataclasses.replace(netlist, outputs=tuple(outputs))
 
 
 def size(netlist: Netlist) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,7 +227,7 @@ def simulate(folders: list[Path], work: Path) -> list[list[Outcome]]:
     ]
     build += [
         "-MAKEFLAGS",
-        "CFG_CXXFLAGS_PCH_I=-include",
+        f"CFG_CXXFLAGS_PCH_I=-include PYTHON3={sys.executable}",
         "-CFLAGS",
         "-O1",
         "-Mdir",

@@ -71,6 +71,19 @@ def test_whole_networks_give_the_same_answers(network, seed):
     assert_equal_on_cared_rows(mapped)
 
 
+@pytest.mark.parametrize("constants", [(0,), (1,), (0, 2), (1, 0)])
+def test_output_bits_that_never_change(asked, constants):
+    """ABC reads a column of equal digits as a table without an input, so it must not see one."""
+    rng = np.random.default_rng(8)
+    table = rng.integers(0, 8, 1 << 8)
+    for value, bit in enumerate(constants):
+        table = table & ~(1 << bit) | value << bit
+    network = network_of([table.astype(np.int32)], 3, address_bits=8)
+    mapped = map_network(network, workers=1, cache=False)
+    assert len(asked) == 1
+    assert_equal_on_cared_rows(mapped)
+
+
 def test_structure_pays(asked):
     """A threshold function of 10 inputs takes far fewer nodes than the worst case; so do 3 bits of one table."""
     rng = np.random.default_rng(3)
