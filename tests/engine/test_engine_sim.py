@@ -27,10 +27,10 @@ POINTS = {
         2, 8, 8, 8, "output_stationary", "streamed", "lutram", 4097, 2000, 4, 0, 32, "dsp", 3, False, 32, 64
     ),
     "ahead": EnginePoint(
-        8, 1, 3, 1, "weight_stationary", "resident", "bram", 8192, 2048, 3, 99, 20, "lut", 2, True, 256, 16
+        4, 4, 3, 1, "weight_stationary", "resident", "bram", 8192, 2048, 3, 99, 20, "lut", 2, True, 256, 16
     ),
-    "single": EnginePoint(
-        1, 1, 1, 5, "output_stationary", "streamed", "bram", 8192, 2048, 3, 0, 24, "lut", 2, True, 512, 512
+    "rows": EnginePoint(
+        4, 1, 1, 5, "output_stationary", "streamed", "bram", 8192, 2048, 3, 0, 24, "lut", 2, True, 512, 512
     ),
 }
 PROGRAMS = 12

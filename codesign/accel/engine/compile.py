@@ -178,7 +178,7 @@ def _lower(
         "maximum": int(layer_kind(layer) == "max"),
         "signed0": _signed(known[0]),
         "signed1": _signed(known[-1]),
-        "bipolar": int(layer.levels is not None and layer.levels.bipolar and layer.requantize is not None),
+        "bipolar": int(_bipolar(layer, point)),
         "two_sources": int(isinstance(layer, Add)),
         "read_bank0": first[0],
         "read_bank1": second[0],
@@ -233,6 +233,13 @@ def _lower(
         high,
         out.size * products,
     )
+
+
+def _bipolar(layer: IntegerLayer, point: EnginePoint) -> bool:
+    """Whether results are -1 and +1 by sign; a maximum keeps its values, so only the code of 1 bit needs it."""
+    if layer.levels is None or not layer.levels.bipolar:
+        return False
+    return layer.requantize is not None or point.activation_bits == 1
 
 
 def _signed(levels: Levels) -> int:

@@ -95,7 +95,7 @@ class Machine:
         else:
             values = np.clip(scaled >> shift, f["low"], f["high"])
         bits = self.point.activation_bits
-        codes = values > 0 if bits == 1 else values & ((1 << bits) - 1)
+        codes = values & ((1 << bits) - 1) if bits > 1 or not f["bipolar"] else values > 0
         at = f["out_base"] + np.arange(int(pixels), dtype=np.int64) * f["out_words"]
         for row in range(rows):
             channel = first + row
