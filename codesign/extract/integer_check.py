@@ -13,7 +13,7 @@ from torch import Tensor
 
 from codesign.errors import MismatchError
 from codesign.extract.integer import supported_maps
-from codesign.ir.integer import Conv, IntegerLayer, IntegerNetwork, Integers, Pool, trace_integer
+from codesign.ir.integer import Conv, IntegerLayer, IntegerNetwork, Integers, Pool, Requantize, trace_integer
 from codesign.nn.conv_integers import IntegerStep
 from codesign.nn.conv_model import ConvModel
 from codesign.nn.requantize import real_codes
@@ -73,8 +73,9 @@ def _check_weights(layer: IntegerLayer, wanted: IntegerLayer) -> None:
         raise MismatchError(f"layer {layer.name!r}: weights must be {want.shape}, not {got.shape}")
     for at in np.argwhere(want != got)[:1]:
         place = tuple(int(i) for i in at)
+        channel = f", channel {place[0]}" if isinstance(layer, Conv) else ""
         raise MismatchError(
-            f"layer {layer.name!r}, channel {place[0]}: the trained weight at {place} is {want[place]}, "
+            f"layer {layer.name!r}{channel}: the trained weight at {place} is {want[place]}, "
             f"the network has {got[place]}"
         )
 
@@ -106,8 +107,9 @@ def _check_channels(layer: IntegerLayer, step: IntegerStep) -> int:
 
 def _codes(layer: IntegerLayer, channel: int, sums: Integers) -> Integers:
     assert layer.requantize is not None and layer.levels is not None
-    channels = len(layer.requantize.multipliers)
-    return layer.requantize.apply(sums[:, None, None, None].repeat(channels, 1), layer.levels)[:, channel, 0, 0]
+    one, step = slice(channel, channel + 1), layer.requantize
+    alone = Requantize(step.multipliers[one], step.biases[one], step.shift)
+    return alone.apply(sums[:, None, None, None], layer.levels)[:, 0, 0, 0]
 
 
 def _sums(step: IntegerStep, channel: int) -> Integers:
