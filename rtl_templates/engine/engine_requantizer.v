@@ -1,4 +1,4 @@
-// Brings sums to few bits, one a clock, four clocks long: clip((sum * multiplier + bias) >>> shift, low, high).
+// Brings sums to few bits, one a clock, five clocks long: clip((sum * multiplier + bias) >>> shift, low, high).
 //
 // The parameters of the channel are read in the first of the clocks. For bipolar results the sign decides. In the last
 // layer the sum itself goes through, sign-extended.
@@ -25,39 +25,47 @@ module engine_requantizer #(
   localparam SCALED = ACCUMULATOR + 16;
   localparam BIASED = (SCALED > 40 ? SCALED : 40) + 1;
 
-  reg valid1, valid2, valid3;
-  reg [3:0] flags1, flags2, flags3;
+  reg valid1, valid2, valid3, valid4;
+  reg [3:0] flags1, flags2, flags3, flags4;
   reg signed [ACCUMULATOR-1:0] sum;
   reg signed [SCALED-1:0] scaled;
   reg signed [BIASED-1:0] biased;
-  reg signed [39:0] bias;
-  reg [5:0] shift2, shift3;
+  reg signed [39:0] bias2, bias3;
+  reg [5:0] shift2, shift3, shift4;
 
   wire signed [15:0] multiplier = last_layer ? 16'sd1 : parameters[15:0];
-  wire signed [SCALED-1:0] product;
 
+  // Two clocks for the product: a DSP block has a register within and one behind; without it, four products by four
+  // bits of the multiplier are formed in the first and added in the second.
+  genvar part;
   generate
     if (USE_DSP != 0) begin : block
-      (* use_dsp = "yes" *) wire signed [SCALED-1:0] whole = sum * multiplier;
-      assign product = whole;
-    end else begin : shift_and_add
-      wire [SCALED-1:0] wide = {{16{sum[ACCUMULATOR-1]}}, sum};
-      reg [SCALED-1:0] total;
-      integer place;
-      always @* begin
-        total = {SCALED{1'b0}};
-        for (place = 0; place < 15; place = place + 1) begin
-          if (multiplier[place]) total = total + (wide << place);
-        end
-        if (multiplier[15]) total = total - (wide << 15);
+      (* use_dsp = "yes" *) reg signed [SCALED-1:0] whole;
+      always @(posedge clk) begin
+        whole <= sum * multiplier;
+        scaled <= whole;
       end
-      assign product = total;
+    end else begin : shift_and_add
+      wire [4*SCALED-1:0] parts;
+      for (part = 0; part < 4; part = part + 1) begin : quarter
+        wire [SCALED-1:0] wide = {{(16 - 4 * part) {sum[ACCUMULATOR-1]}}, sum, {(4 * part) {1'b0}}};
+        wire [3:0] digit = multiplier[4*part+:4];
+        wire [SCALED-1:0] top = digit[3] ? wide << 3 : {SCALED{1'b0}};  // the sign, in the last part
+        wire [SCALED-1:0] low3 = (digit[0] ? wide : {SCALED{1'b0}}) + (digit[1] ? wide << 1 : {SCALED{1'b0}}) +
+            (digit[2] ? wide << 2 : {SCALED{1'b0}});
+        reg [SCALED-1:0] held;
+        always @(posedge clk) held <= part == 3 ? low3 - top : low3 + top;
+        assign parts[part*SCALED+:SCALED] = held;
+      end
+      always @(posedge clk) begin
+        scaled <= (parts[SCALED-1:0] + parts[SCALED+:SCALED]) + (parts[2*SCALED+:SCALED] + parts[3*SCALED+:SCALED]);
+      end
     end
   endgenerate
 
   wire signed [BIASED-1:0] wide_scaled = {{(BIASED - SCALED) {scaled[SCALED-1]}}, scaled};
-  wire signed [BIASED-1:0] wide_bias = {{(BIASED - 40) {bias[39]}}, bias};
-  wire signed [BIASED-1:0] shifted = biased >>> shift3;
+  wire signed [BIASED-1:0] wide_bias = {{(BIASED - 40) {bias3[39]}}, bias3};
+  wire signed [BIASED-1:0] shifted = biased >>> shift4;
   wire signed [BIASED-1:0] wide_low = {{(BIASED - 9) {low[8]}}, low};
   wire signed [BIASED-1:0] wide_high = {{(BIASED - 9) {high[8]}}, high};
   wire [8:0] clipped = shifted < wide_low ? low : shifted > wide_high ? high : shifted[8:0];
@@ -67,17 +75,20 @@ module engine_requantizer #(
     valid1 <= in_valid & ~rst;
     valid2 <= valid1 & ~rst;
     valid3 <= valid2 & ~rst;
-    out_valid <= valid3 & ~rst;
+    valid4 <= valid3 & ~rst;
+    out_valid <= valid4 & ~rst;
     flags1 <= in_flags;
     flags2 <= flags1;
     flags3 <= flags2;
-    out_flags <= flags3;
+    flags4 <= flags3;
+    out_flags <= flags4;
     sum <= in_sum;
-    scaled <= product;
-    bias <= last_layer ? 40'sd0 : parameters[55:16];
+    bias2 <= last_layer ? 40'sd0 : parameters[55:16];
+    bias3 <= bias2;
     shift2 <= last_layer ? 6'd0 : parameters[61:56];
-    biased <= wide_scaled + wide_bias;
     shift3 <= shift2;
+    shift4 <= shift3;
+    biased <= wide_scaled + wide_bias;
     out_value <= last_layer ? shifted[31:0] : {23'd0, bipolar ? sign : clipped};
   end
 
