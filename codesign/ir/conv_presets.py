@@ -22,7 +22,7 @@ __all__ = [
 NASBENCH_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """What an edge of a NAS-Bench-201 cell may be (Dong and Yang, ICLR 2020)."""
 
-_MNIST = MapShape(1, 28, 28)
+_MNIST = MapShape(784, 1, 1)
 _CIFAR = MapShape(3, 32, 32)
 _EDGE = re.compile(r"([a-z0-9_]+)~(\d+)\Z")
 
@@ -94,7 +94,10 @@ def mnist_dense(
     bits: int = 4,
     input_bits: int = 4,
 ) -> ConvTopology:
-    """Dense layers over images: 784-64-64-10 by default."""
+    """Dense layers over all features at once: 784-64-64-10 by default.
+
+    The features are channels of one pixel, so that hardware which reads several channels a clock is kept busy.
+    """
     build = _Builder(weight_bits=weight_bits, bits=bits)
     for index, width in enumerate(hidden):
         build.dense(f"dense{index}", width)

@@ -98,7 +98,7 @@ def test_a_wrong_declaration_is_named(text, message):
     [
         ("{preset: resnet-8, options: {chanels: 4}}", "preset 'resnet-8' does not take 'chanels'. Did you mean"),
         ("{preset: resnet-8, options: {classes: 4}}", "does not take 'classes'"),
-        ("{preset: mnist-dense}", "map 1x28x28 has 784 values, but the data has 192 features"),
+        ("{preset: mnist-dense}", "map 784x1x1 has 784 values, but the data has 192 features"),
         ("{preset: resnet-8, options: {channels: many}}", "topology.options of the preset 'resnet-8'"),
         ("{input: [3, 8, 9], layers: [{kind: dense}]}", "map 3x8x9 has 216 values, but the data has 192 features"),
         ("{input: [3, 8, 8], layers: [{kind: conv, channels: 5}]}", r"'l0'\) must give 5x1x1, .* not 5x8x8"),

@@ -27,7 +27,7 @@ def test_presets_have_the_published_sizes():
 @pytest.mark.parametrize("bits", [1, 4])
 def test_random_networks_use_their_levels(bits):
     network = random_network(mnist_dense(bits=bits, input_bits=4, weight_bits=bits), seed=3)
-    x = np.random.default_rng(0).integers(0, 16, (200, 1, 28, 28))
+    x = np.random.default_rng(0).integers(0, 16, (200, 784, 1, 1))
     found = trace_integer(network, x)
     for name in ("dense0", "dense1"):
         used, counts = np.unique(found[name], return_counts=True)
