@@ -1,10 +1,14 @@
 """Small networks over feature maps and small image sets for the tests of training and extraction."""
 
+from dataclasses import replace
+
 import numpy as np
+import torch
 
 from codesign.config import TrainConfig
 from codesign.data import DataSet
-from codesign.ir import ConvLayer, ConvTopology, Fixed, MapShape
+from codesign.errors import ConfigError
+from codesign.ir import ConvLayer, ConvTopology, Fixed, MapShape, check_conv_topology
 from codesign.ir.integer import INPUT
 from codesign.nn import build_conv_model, train_model
 
@@ -65,3 +69,56 @@ def trained(topology, folder, *, data=None, config=TRAIN, seed=0):
     model = build_conv_model(topology, train=config, data=data, seed=seed)
     result = train_model(model, data, config=config, folder=folder, seed=seed)
     return model, data, result
+
+
+def random_topology(rng, *, bits=None):
+    """A legal topology of up to seven layers of any kind, drawn; operands of additions are given equal bits."""
+    shape = MapShape(int(rng.integers(1, 4)), int(rng.integers(3, 8)), int(rng.integers(3, 8)))
+    bits = int(rng.choice([1, 2, 3, 4, 8])) if bits is None else bits
+    input_bits = int(rng.choice([1, 2, 4, 8]))
+    shapes, made = {INPUT: shape}, []
+    for index in range(int(rng.integers(0, 7))):
+        name = f"l{index}"
+        source = str(rng.choice(list(shapes)[-2:]))
+        here, bipolar = shapes[source], (input_bits if source == INPUT else bits) == 1
+        side = min(here.height, here.width)
+        kernel = int(rng.integers(1, min(3, side) + 1))
+        window = {"kernel": kernel, "stride": int(rng.integers(1, 3))}
+        window["padding"] = 0 if bipolar else int(rng.integers(0, kernel))
+        weight_bits = int(rng.choice([1, 2, 3, 4, 8]))
+        kind = str(rng.choice(["conv", "depthwise", "add", "max_pool", "average_pool"]))
+        own = input_bits if source == INPUT and "pool" in kind else bits
+        layer = ConvLayer(name, kind, (source,), weight_bits=weight_bits, bits=own, **window)
+        if kind == "conv":
+            channels = int(rng.integers(1, 7))
+            groups = int(rng.choice([g for g in range(1, 7) if channels % g == 0 and here.channels % g == 0]))
+            layer = replace(layer, channels=channels, groups=groups)
+        elif kind == "add":
+            others = [n for n, s in shapes.items() if s == here]
+            factors = tuple(int(f) for f in rng.choice([1, 1, 1, 2, -1], 2))
+            layer = ConvLayer(name, kind, (source, str(rng.choice(others))), bits=bits, weights=factors)
+        answer = ConvLayer("answer", "dense", (name,), channels=3, weight_bits=weight_bits, bits=None)
+        try:
+            topology = check_conv_topology(ConvTopology("drawn", shape, input_bits, (*made, layer, answer)))
+        except ConfigError:
+            continue  # an addition that reads the input, or the like
+        made.append(layer)
+        shapes[name] = topology.shapes()[name]
+    last = ConvLayer("answer", "dense", (list(shapes)[-1],), channels=3, weight_bits=3, bits=None)
+    return check_conv_topology(ConvTopology("drawn", shape, input_bits, (*made, last)))
+
+
+def settled(topology, *, seed=0):
+    """An untrained model whose batch norms have seen data and whose affine parts are random, and that data."""
+    data = data_for(topology, rows=90)
+    model = build_conv_model(topology, train=TRAIN, data=data, seed=seed)
+    draws = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for norm in model.norms.values():
+            norm.momentum = None  # the plain mean over all batches
+            norm.weight.copy_(torch.randn(norm.weight.shape, generator=draws) + 0.5)  # some fall
+            norm.bias.copy_(torch.randn(norm.bias.shape, generator=draws) * 0.5)
+        model.train()
+        for _ in range(2):
+            model(model.prepare(data.x_train))
+    return model.eval(), data

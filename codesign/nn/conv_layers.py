@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -16,6 +17,10 @@ __all__ = ["average", "integer_weights", "weight_layer", "weight_scale"]
 
 _SIGMAS = {2: 1.0, 3: 3.0}
 """With few levels the largest weight is a poor scale; then mean + sigmas x deviation of the magnitudes is the top."""
+
+
+_FEW = 16
+"""Weights below which a deviation says nothing, and the largest one is the scale."""
 
 
 def weight_layer(
@@ -37,7 +42,7 @@ def weight_layer(
         options: dict[str, Any] = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0}
     else:
         options = {"weight_quant": Int8WeightPerTensorFloat, "weight_bit_width": bits}
-        if bits in _SIGMAS:
+        if bits in _SIGMAS and math.prod(shape) >= _FEW:
             options |= {"weight_scaling_stats_op": "mean_sigma_std", "weight_sigma": _SIGMAS[bits]}
     outputs, inputs, rows, columns = shape
     if dense:
@@ -68,7 +73,8 @@ def weight_scale(layer: nn.Module) -> float:
 def integer_weights(layer: nn.Module) -> Tensor:
     """Return the integer weights, int64 on the CPU, in the shape of the layer's own."""
     quantized: Any = layer.quant_weight()  # pyright: ignore[reportCallIssue]
-    return quantized.int().detach().to(torch.int64).cpu()
+    # Not `int()`: Brevitas calls bipolar weights that are all alike no valid integers.
+    return torch.round((quantized.value / quantized.scale).detach()).to(torch.int64).cpu()
 
 
 def average(

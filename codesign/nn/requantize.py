@@ -56,11 +56,12 @@ def fit_requantize(
     from both sides; where the bounds leave a bias, the channel is exact. Shifts are tried from the largest on which
     all multipliers fit 16 bits, and for each the multipliers nearest to the real slope; the shift with most exact
     channels is taken. A channel that no multiplier of 16 bits can make exact gets the one whose edges are nearest.
+    A slope steeper than all levels in one sum (a batch norm without variance) needs no more than that.
     """
     turned = scale < 0
-    slope = np.abs(scale)
     first, last = np.where(turned, -high, low), np.where(turned, -low, high)
-    edges = _edges(slope, offset, first, last, levels)
+    edges = _edges(np.abs(scale), offset, first, last, levels)
+    slope = np.minimum(np.abs(scale), float(levels.high - levels.low))
     best: tuple[int, Integers, Integers, NDArray[np.bool_]] | None = None
     if levels.bipolar:
         best = 0, np.ones(len(slope), np.int64), -edges[:, 0], np.ones(len(slope), np.bool_)

@@ -77,6 +77,17 @@ def test_slopes_too_far_apart_are_reported():
     assert abs(int(got[0]) - int(real_codes(worst, scale[1:], offset[1:], levels)[0])) == fit.error[1]
 
 
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_a_channel_without_variance_is_exact_and_leaves_the_others_their_bits(bits):
+    levels = Levels(bits)
+    rng = np.random.default_rng(bits)
+    scale = np.array([0.4, 5e4, -3e6, 2.0 * levels.high, 0.7])
+    offset = -scale * np.array([3.2, 17.0 - 1e-5, 40.4, -7.5, 0.1])
+    ends = np.full(5, 200)
+    fit = compare(scale, offset + rng.normal(size=5), -ends, ends, levels)
+    assert fit.exact[1:4].all() and fit.requantize.shift == 15 - bits and fit.error.max() <= (bits == 8)
+
+
 def test_ties_and_signs():
     quarter = np.array([0.25])
     none, ends = np.zeros(1), np.array([20])
