@@ -2,7 +2,7 @@
 //
 // Output stationary: the running sums stand in registers. Weight stationary: they stand in a memory, one word a pixel,
 // which is read in the clock before `valid` (`early`, `early_pixel`) and written in the clock after it.
-// `totals` holds, while `valid` is high, the sums with the present tap in them.
+// `sums_out` holds, in the clock after `valid`, the sums with that tap in them.
 module engine_accumulator #(
     parameter PE = 1,
     parameter ACCUMULATOR = 24,
@@ -20,11 +20,14 @@ module engine_accumulator #(
     input                       first,
     input                       last,
     input  [PE*ACCUMULATOR-1:0] sums,
-    output [PE*ACCUMULATOR-1:0] totals
+    output [PE*ACCUMULATOR-1:0] sums_out
 );
 
   wire [PE*ACCUMULATOR-1:0] previous;
+  wire [PE*ACCUMULATOR-1:0] totals;
   reg [PE*ACCUMULATOR-1:0] held;
+
+  assign sums_out = held;
 
   genvar row;
   generate

@@ -1,4 +1,4 @@
-// Brings sums to few bits, one a clock, five clocks long: clip((sum * multiplier + bias) >>> shift, low, high).
+// Brings sums to few bits, one a clock, six clocks long: clip((sum * multiplier + bias) >>> shift, low, high).
 //
 // The parameters of the channel are read in the first of the clocks. For bipolar results the sign decides. In the last
 // layer the sum itself goes through, sign-extended.
@@ -25,15 +25,14 @@ module engine_requantizer #(
   localparam SCALED = ACCUMULATOR + 16;
   localparam BIASED = (SCALED > 40 ? SCALED : 40) + 1;
 
-  reg valid1, valid2, valid3, valid4;
-  reg [3:0] flags1, flags2, flags3, flags4;
-  reg signed [ACCUMULATOR-1:0] sum;
+  reg valid1, valid2, valid3, valid4, valid5;
+  reg [3:0] flags1, flags2, flags3, flags4, flags5;
+  reg signed [ACCUMULATOR-1:0] early_sum, sum;
+  reg signed [15:0] multiplier;
   reg signed [SCALED-1:0] scaled;
   reg signed [BIASED-1:0] biased;
-  reg signed [39:0] bias2, bias3;
-  reg [5:0] shift2, shift3, shift4;
-
-  wire signed [15:0] multiplier = last_layer ? 16'sd1 : parameters[15:0];
+  reg signed [39:0] bias2, bias3, bias4;
+  reg [5:0] shift2, shift3, shift4, shift5;
 
   // Two clocks for the product: a DSP block has a register within and one behind; without it, four products by four
   // bits of the multiplier are formed in the first and added in the second.
@@ -64,8 +63,8 @@ module engine_requantizer #(
   endgenerate
 
   wire signed [BIASED-1:0] wide_scaled = {{(BIASED - SCALED) {scaled[SCALED-1]}}, scaled};
-  wire signed [BIASED-1:0] wide_bias = {{(BIASED - 40) {bias3[39]}}, bias3};
-  wire signed [BIASED-1:0] shifted = biased >>> shift4;
+  wire signed [BIASED-1:0] wide_bias = {{(BIASED - 40) {bias4[39]}}, bias4};
+  wire signed [BIASED-1:0] shifted = biased >>> shift5;
   wire signed [BIASED-1:0] wide_low = {{(BIASED - 9) {low[8]}}, low};
   wire signed [BIASED-1:0] wide_high = {{(BIASED - 9) {high[8]}}, high};
   wire [8:0] clipped = shifted < wide_low ? low : shifted > wide_high ? high : shifted[8:0];
@@ -76,18 +75,24 @@ module engine_requantizer #(
     valid2 <= valid1 & ~rst;
     valid3 <= valid2 & ~rst;
     valid4 <= valid3 & ~rst;
-    out_valid <= valid4 & ~rst;
+    valid5 <= valid4 & ~rst;
+    out_valid <= valid5 & ~rst;
     flags1 <= in_flags;
     flags2 <= flags1;
     flags3 <= flags2;
     flags4 <= flags3;
-    out_flags <= flags4;
-    sum <= in_sum;
+    flags5 <= flags4;
+    out_flags <= flags5;
+    early_sum <= in_sum;
+    sum <= early_sum;
+    multiplier <= last_layer ? 16'sd1 : parameters[15:0];
     bias2 <= last_layer ? 40'sd0 : parameters[55:16];
     bias3 <= bias2;
+    bias4 <= bias3;
     shift2 <= last_layer ? 6'd0 : parameters[61:56];
     shift3 <= shift2;
     shift4 <= shift3;
+    shift5 <= shift4;
     biased <= wide_scaled + wide_bias;
     out_value <= last_layer ? shifted[31:0] : {23'd0, bipolar ? sign : clipped};
   end

@@ -75,10 +75,12 @@ def test_masters_that_come_and_go_at_random_change_no_answer(name: str, folder: 
     point = POINTS[name]
     drawn = pairs(point, np.random.default_rng(77), 4)
     jobs = [EngineJob(p.program, p.job.images, random_percent=20 + 20 * i, seed=i) for i, p in enumerate(drawn)]
-    for pair, run in zip(drawn, run_programs(built(name, folder), point, jobs, work=folder / "random"), strict=True):
+    runs = run_programs(built(name, folder), point, jobs, work=folder / "random")
+    assert sum(run.stall_data + run.stall_out for run in runs) > 100
+    for pair, run in zip(drawn, runs, strict=True):
         assert (run.error, run.complaints) == ("NONE", ())
         np.testing.assert_array_equal(run.answers, pair.answers)
-        assert run.cycles > cycles(pair.program, images=len(pair.job.images)).total
+        assert run.cycles >= cycles(pair.program, images=len(pair.job.images)).total
         if not point.double_buffer:  # every clock of waiting is then on the way to the answer
             waits = run.stall_data + run.stall_weight + run.stall_out
             assert run.cycles == cycles(pair.program, images=len(pair.job.images)).total + waits

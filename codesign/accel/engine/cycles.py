@@ -20,9 +20,9 @@ FETCH_CYCLES = 18
 PSUM_DISTANCE = 3
 """Clocks after which a partial sum that was read can be read again."""
 
-_FIXED = 10
+_FIXED = 12
 """Clocks of a layer beside its operands, its last group and the array's registers: 1 start, 3 address and memory,
-5 requantizer, 1 writer."""
+1 accumulator, 6 requantizer, 1 writer."""
 
 Pattern = Sequence[Sequence[int]]
 """Clocks of waiting, for each load or image a list over its beats; lists or beats that are missing count as 0."""
