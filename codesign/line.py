@@ -78,9 +78,18 @@ class Line:
             raise ConfigError(f"stage must be one of {', '.join(STAGES)}, not {until!r}")
         self._preflight(until)
         with self.run.locked():
+            self._refuse_other_name()
             self._write_manifest()
             for stage in STAGES[: STAGES.index(until) + 1]:
                 self._stage(stage)
+
+    def _refuse_other_name(self) -> None:
+        manifest = self.run.path / "manifest.json"
+        if manifest.is_file() and (name := read_json(manifest)["name"]) != self.config.name:
+            raise RunError(
+                f"{self.run.path} is the run of {name!r}, not of {self.config.name!r}; "
+                "choose another --run or delete it"
+            )
 
     def _preflight(self, until: str) -> None:
         """Refuse before any work what would stop a later stage: unknown names, an impossible topology, absent tools."""
@@ -105,6 +114,10 @@ class Line:
     def stage_folder(self, stage: str) -> Path:
         """The folder of a finished stage; a RunError where it is absent or was made from other inputs."""
         path = self.run.need(_FOLDERS[stage])
+        if changed := self.run.damage(_FOLDERS[stage]):
+            raise RunError(
+                f"{changed} is not as stage {stage} wrote it; run `cods resume {self.run.path}`, which computes it anew"
+            )
         if not self.run.done(_FOLDERS[stage], self._key(stage)):
             raise RunError(f"{path} was made from another configuration or data; run `cods resume {self.run.path}`")
         return path
@@ -175,6 +188,8 @@ class Line:
     def _stage(self, stage: str) -> None:
         name = _FOLDERS[stage]
         work = getattr(self, f"_{stage}")
+        if changed := self.run.damage(name):
+            self.notify(stage, f"{changed.name} is not as it was written: computing anew", None)
         if self.run.compute(name, self._key(stage), work, keep_partial=stage == "train"):
             self.notify(stage, "done", 1.0)
             for attribute in ("extracted", "optimized", "design"):
@@ -190,6 +205,7 @@ class Line:
             "seed": self.config.seed,
             "folder": str(self.folder),
             "config_digest": digest_json(config),
+            "keys": {_FOLDERS[stage]: self._key(stage) for stage in STAGES},
             "versions": _versions(),
             "machine": {"python": platform.python_version(), "system": platform.platform(), "cores": _cores()},
         }

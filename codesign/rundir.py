@@ -113,9 +113,18 @@ class RunFolder:
         return read_json(path) if path.is_file() else None
 
     def done(self, stage: str, key: str) -> bool:
-        """True when the stage is there and was made from the same inputs."""
+        """True when the stage is there, was made from the same inputs, and is as it was written."""
         stamp = self.stamp(stage)
-        return stamp is not None and stamp["key"] == key
+        return stamp is not None and stamp["key"] == key and self.damage(stage) is None
+
+    def damage(self, stage: str) -> Path | None:
+        """The first file of a finished stage that is not as the stage wrote it (changed or missing), or None."""
+        stamp = self.stamp(stage) or {}
+        folder = self.folder(stage)
+        for name, digest in stamp.get("files", {}).items():
+            if _file_digest(folder / name) != digest:
+                return folder / name
+        return None
 
     def need(self, stage: str) -> Path:
         """The folder of a stage that must be finished, else a RunError."""
@@ -141,7 +150,9 @@ class RunFolder:
             started = time.monotonic()
             work(partial)
             mark.unlink()
-            write_json(partial / _STAMP, {"stage": stage, "key": key, "seconds": round(time.monotonic() - started, 3)})
+            seconds = round(time.monotonic() - started, 3)
+            files = {path.relative_to(partial).as_posix(): _file_digest(path) for path in _files(partial)}
+            write_json(partial / _STAMP, {"stage": stage, "key": key, "seconds": seconds, "files": files})
             target = self.folder(stage)
             if target.exists():
                 old = self.path / f".{stage}.old"
@@ -154,3 +165,16 @@ class RunFolder:
         except OSError as problem:
             raise disk_error(problem, partial) from problem
         return True
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _file_digest(path: Path) -> str | None:
+    """SHA-256 of a file; None where it is missing or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

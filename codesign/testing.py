@@ -295,7 +295,7 @@ def _uniform_encoder(topology: Topology, *, words: bool) -> Encode:
 def _quantized(
     topology: Topology, index: int, rng: np.random.Generator, formats: tuple[Format, ...], fmt: Format
 ) -> Neuron:
-    sources = rng.choice(len(formats), topology.fan_in(index), replace=False)
+    sources = rng.choice(len(formats), topology.layers[index].fan_in, replace=False)
     rows = np.arange(1 << topology.address_bits(index))
     total = np.zeros(rows.size)
     shift = 0

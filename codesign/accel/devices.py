@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from codesign.config import Section, parse_model
+from codesign.config import Section, Whole, parse_model
 from codesign.errors import ConfigError, did_you_mean
 from codesign.resources import resource_dir
 
@@ -64,11 +64,11 @@ class _DeviceFile(Section):
     part: Annotated[str, Field(min_length=1)]
     family: Family
     lut_inputs: Literal[4, 6]
-    luts: Annotated[int, Field(gt=0)]
-    ffs: Annotated[int, Field(gt=0)]
-    brams: Annotated[int, Field(ge=0)]
-    bram_bits: Annotated[int, Field(ge=0)]
-    dsps: Annotated[int, Field(ge=0)]
+    luts: Annotated[Whole, Field(gt=0)]
+    ffs: Annotated[Whole, Field(gt=0)]
+    brams: Annotated[Whole, Field(ge=0)]
+    bram_bits: Annotated[Whole, Field(ge=0)]
+    dsps: Annotated[Whole, Field(ge=0)]
     package: str
     speed: str
     source: Annotated[str, Field(min_length=1)]

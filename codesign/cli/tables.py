@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from codesign.accel import Device, TopologyCost
-from codesign.config import BuildConfig, Section, TopologyConfig, parse_model, read_yaml
+from codesign.config import BuildConfig, Section, TopologyConfig, Whole, parse_model, read_yaml
 from codesign.errors import ConfigError
 from codesign.ir import PRESETS, Topology
 
@@ -23,7 +23,7 @@ KNOWN_SHAPES = {
     "jsc_cernbox": (16, 5, "classification"),
     "jets_sim": (16, 5, "classification"),
 }
-"""Features and classes of the known data sets in their default form, so that cost needs no data."""
+"""Features, classes and task of the known data sets in their default form, so that cost needs no data."""
 
 
 def terminal() -> Console:
@@ -35,8 +35,8 @@ class TopologyFile(Section):
     """A file with nothing but a topology."""
 
     name: str = "topology"
-    inputs: int | None = None
-    answers: int | None = None
+    inputs: Whole | None = None
+    answers: Whole | None = None
     topology: TopologyConfig
 
 
@@ -45,23 +45,23 @@ def read_topology(path: Path, *, inputs: int | None, answers: int | None) -> Top
     if str(path) in PRESETS and not path.exists():
         return PRESETS[str(path)]
     value, _ = read_yaml(path)
-    task = "classification"
+    task = None
     if isinstance(value, dict) and ("data" in value or "train" in value):
         build = parse_model(BuildConfig, path)
         name, section = build.name, build.topology
         known = KNOWN_SHAPES.get(build.data.source)
-        task = build.data.task
         if known is not None:
-            inputs, answers = inputs or known[0], answers or known[1]
+            inputs, answers, task = inputs or known[0], answers or known[1], known[2]
         elif inputs is None:
             from codesign.data import load
 
             data = load(build.data, folder=path.parent)
-            inputs, answers = data.inputs, answers or data.answers
+            inputs, answers, task = data.inputs, answers or data.answers, data.task
     else:
         file = parse_model(TopologyFile, path)
         name, section = file.name, file.topology
         inputs, answers = inputs or file.inputs, answers or file.answers
+    task = task or ("regression" if section.decide == "none" else "classification")
     if section.preset is not None:
         base = PRESETS[section.preset]
         inputs, answers = inputs or base.inputs, answers or base.layers[-1].width

@@ -5,8 +5,10 @@ from codesign.config.models import (
     AugmentConfig,
     BuildConfig,
     DataConfig,
+    Flag,
     InputsConfig,
     LayerConfig,
+    Number,
     RegistersConfig,
     RtlConfig,
     Section,
@@ -15,6 +17,7 @@ from codesign.config.models import (
     SynthConfig,
     TopologyConfig,
     TrainConfig,
+    Whole,
 )
 from codesign.config.yamlfile import dump_yaml, parse_model, read_yaml
 
@@ -24,8 +27,10 @@ __all__ = [
     "ConvLayerConfig",
     "ConvTopologyConfig",
     "DataConfig",
+    "Flag",
     "InputsConfig",
     "LayerConfig",
+    "Number",
     "RegistersConfig",
     "RtlConfig",
     "Section",
@@ -34,6 +39,7 @@ __all__ = [
     "SynthConfig",
     "TopologyConfig",
     "TrainConfig",
+    "Whole",
     "dump_yaml",
     "parse_model",
     "read_yaml",

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from codesign.config.models import Section
+from codesign.config.models import Section, Whole
 from codesign.errors import ConfigError, did_you_mean
 from codesign.ir.conv_presets import CONV_PRESETS, conv_preset
 from codesign.ir.conv_topology import ConvLayer, ConvTopology, check_conv_topology
@@ -15,7 +15,8 @@ from codesign.ir.integer import INPUT, MapShape
 
 __all__ = ["ConvLayerConfig", "ConvTopologyConfig"]
 
-Bits = Annotated[int, Field(ge=1, le=8)]
+Size = Annotated[Whole, Field(gt=0)]
+Bits = Annotated[Whole, Field(ge=1, le=8)]
 """Of weights or activations; 1 is bipolar: -1 and +1."""
 
 
@@ -27,20 +28,20 @@ class ConvLayerConfig(Section):
     """l0, l1, ... where None."""
     source: str | list[str] | None = None
     """What it reads: `input`, or the name of a layer before it (two for an addition). None: the layer before."""
-    channels: Annotated[int, Field(gt=0)] | None = None
+    channels: Size | None = None
     """Outputs of a conv or dense layer; None in the last layer takes the data's answers."""
-    kernel: Annotated[int, Field(gt=0)] | None = None
+    kernel: Size | None = None
     """Side of the square window; None is 3 for a convolution, and the whole map for a pooling."""
-    stride: Annotated[int, Field(gt=0)] | None = None
+    stride: Size | None = None
     """None is 1, and the kernel for a pooling."""
-    padding: Annotated[int, Field(ge=0)] | None = None
+    padding: Annotated[Whole, Field(ge=0)] | None = None
     """Zeros on every side; None is half the kernel for a convolution, and 0 for a pooling."""
-    groups: Annotated[int, Field(gt=0)] = 1
+    groups: Size = 1
     weight_bits: Bits | None = None
     """Of a layer with weights; the network's where None."""
     bits: Bits | None = None
     """Of its outputs; the network's where None (a pooling keeps its source's). The last layer has none."""
-    weights: tuple[int, int] = (1, 1)
+    weights: tuple[Whole, Whole] = (1, 1)
     """The two integer factors of an addition."""
 
 
@@ -51,7 +52,7 @@ class ConvTopologyConfig(Section):
     """mnist-dense, cifar10-small, resnet-8 or nasbench201."""
     options: dict[str, Any] = {}
     """Of the preset: hidden (mnist-dense), channels (the others), cells and arch (nasbench201)."""
-    input: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
+    input: tuple[Size, Size, Size] | None = None
     """Channels, height and width of the input map. None: the preset's own, or all features as channels of one pixel."""
     input_bits: Bits = 4
     """Of the values that enter; wider words lose their lowest bits before the hardware."""

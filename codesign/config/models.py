@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 from codesign.errors import ConfigError, did_you_mean
 from codesign.ir.topology import DEFAULT_MAX_ADDRESS_BITS, PRESETS, Layer, Topology, check_topology, preset
@@ -15,8 +15,10 @@ __all__ = [
     "AugmentConfig",
     "BuildConfig",
     "DataConfig",
+    "Flag",
     "InputsConfig",
     "LayerConfig",
+    "Number",
     "RegistersConfig",
     "RtlConfig",
     "Section",
@@ -25,7 +27,17 @@ __all__ = [
     "SynthConfig",
     "TopologyConfig",
     "TrainConfig",
+    "Whole",
 ]
+
+Whole = Annotated[int, Strict()]
+"""A whole number: neither true or false, nor 2.0, nor text."""
+Number = Annotated[float, Strict()]
+"""A number, whole or not: neither true or false, nor text."""
+Flag = Annotated[bool, Strict()]
+"""true or false alone."""
+Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
+"""Of a random generator."""
 
 
 class Section(BaseModel):
@@ -48,12 +60,12 @@ class DataConfig(Section):
     """Columns to use; all but the target where absent."""
     task: Literal["classification", "regression"] = "classification"
     """Of `source: file`; a known set has its own."""
-    validation: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    validation: Annotated[Number, Field(gt=0, lt=1)] = 0.15
     """Share of the training rows kept for every choice (best checkpoint, early stop, lossy passes)."""
-    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test: Annotated[Number, Field(gt=0, lt=1)] = 0.2
     """Share kept for the final figures, where the set has no test split of its own."""
-    split_seed: Annotated[int, Field(ge=0)] = 0
-    limit: Annotated[int, Field(gt=0)] | None = None
+    split_seed: Seed = 0
+    limit: Annotated[Whole, Field(gt=0)] | None = None
     """Use at most so many training rows (and the same share of the others)."""
     options: dict[str, Any] = {}
     """Further keys of the chosen source; checked by its loader."""
@@ -62,19 +74,19 @@ class DataConfig(Section):
 class InputsConfig(Section):
     """How real features become codes at the hardware's edge."""
 
-    standardize: bool = True
+    standardize: Flag = True
     """Shift and scale by mean and standard deviation of the training rows before quantizing (part of the network:
     thresholds come out in the data's own units)."""
-    thresholds: Literal["learned", "uniform", "quantile"] | list[float] = "learned"
+    thresholds: Literal["learned", "uniform", "quantile"] | list[Number] = "learned"
     """`learned`: each feature scaled and shifted by learned factors, then a hard-tanh quantizer with a learned scale
     (binary code), or thresholds learned one by one (thermometer code); `uniform`, `quantile`: from the training rows;
     a list: these values for every feature. Where a code holds the whole word (bits, say), nothing is left to learn."""
-    word_bits: Annotated[int, Field(ge=1, le=30)] | None = None
+    word_bits: Annotated[Whole, Field(ge=1, le=30)] | None = None
     """Width of fixed-point input words. None takes the data's own word (pixels, bits); where it has none, the encoder
     stays outside the hardware."""
-    fraction_bits: int | None = None
+    fraction_bits: Whole | None = None
     """Fraction bits of the words; None chooses the finest grid that holds the training rows' range."""
-    signed: bool | None = None
+    signed: Flag | None = None
     """Whether words are two's complement; None asks the training rows, feature by feature."""
 
 
@@ -83,17 +95,17 @@ class LayerConfig(Section):
 
     name: str | None = None
     """Part of Verilog names; l0, l1, ... where None."""
-    width: int
+    width: Whole
     """Neurons."""
-    fan_in: int
+    fan_in: Whole
     """Source signals of each table."""
-    bits: int
+    bits: Whole
     """Bits of each output code."""
     neuron: str = "linear"
     """The function inside a table: linear, polynomial, mlp, lut, or `module:Class` of the user's own."""
-    terms: int = 1
+    terms: Whole = 1
     """Tables a neuron, summed exactly."""
-    term_bits: int | None = None
+    term_bits: Whole | None = None
     """Bits of each term's code; `bits` where None."""
 
 
@@ -101,13 +113,13 @@ class TopologyConfig(Section):
     """The network's shape: a preset, or layers."""
 
     preset: str | None = None
-    input_bits: int = 2
+    input_bits: Whole = 2
     """Bits a feature: of one code (binary), or as many 1-bit signals (thermometer)."""
     coding: Literal["binary", "thermometer"] = "binary"
     layers: list[LayerConfig] = []
     decide: Literal["argmax", "threshold", "none"] | None = None
     """None: argmax for classes, threshold for one output of two classes, none for regression."""
-    max_address_bits: Annotated[int, Field(ge=1, le=24)] = DEFAULT_MAX_ADDRESS_BITS
+    max_address_bits: Annotated[Whole, Field(ge=1, le=24)] = DEFAULT_MAX_ADDRESS_BITS
     """Cap on the address bits of any table; a layer over it is refused before training."""
 
     @model_validator(mode="after")
@@ -142,6 +154,8 @@ class TopologyConfig(Section):
                     f"one neuron an answer of the data, not {width}"
                 )
             input_bits, coding = self.input_bits, self.coding
+        if self.decide == "none" and task == "classification":
+            raise ConfigError("topology.decide: none is for regression; classes need argmax or threshold")
         decide = self.decide or ("none" if task == "regression" else "argmax" if width > 1 else "threshold")
         return check_topology(Topology(name, inputs, input_bits, layers, coding, decide, self.max_address_bits))
 
@@ -157,13 +171,13 @@ class SparsityConfig(Section):
 class AugmentConfig(Section):
     """How each epoch changes the training rows (raw features, before the encoder)."""
 
-    shift_pixels: Annotated[int, Field(ge=0, le=64)] = 0
+    shift_pixels: Annotated[Whole, Field(ge=0, le=64)] = 0
     """Shift images by up to so many pixels, down or up and left or right; zeros come in."""
-    flip: bool = False
+    flip: Flag = False
     """Mirror half of the images, left to right."""
-    image: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
+    image: tuple[Annotated[Whole, Field(gt=0)], Annotated[Whole, Field(gt=0)]] | None = None
     """Height and width of the images that the features are (planes one after the other)."""
-    noise: Annotated[float, Field(ge=0)] = 0.0
+    noise: Annotated[Number, Field(ge=0)] = 0.0
     """Standard deviation of normal noise added to every feature, in the features' own unit."""
 
     @model_validator(mode="after")
@@ -183,14 +197,14 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """The training run."""
 
-    epochs: Annotated[int, Field(gt=0)] = 50
-    batch_size: Annotated[int, Field(gt=0)] = 256
-    learning_rate: Annotated[float, Field(gt=0)] = 0.01
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    epochs: Annotated[Whole, Field(gt=0)] = 50
+    batch_size: Annotated[Whole, Field(gt=0)] = 256
+    learning_rate: Annotated[Number, Field(gt=0)] = 0.01
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.0
     """Of the neurons' weights alone; never of scales, thresholds or batch norms."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """`cosine`: half a cosine over the whole run, down to a thousandth of the learning rate."""
-    patience: Annotated[int, Field(gt=0)] | None = None
+    patience: Annotated[Whole, Field(gt=0)] | None = None
     """Stop after so many epochs without a better validation figure."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     sparsity: SparsityConfig = SparsityConfig()
@@ -201,24 +215,24 @@ class TrainConfig(Section):
     """Options of that quantizer, as keyword arguments."""
     neuron_options: dict[str, Any] = {}
     """Options of the neuron functions, e.g. {degree: 2} or {hidden: 8}."""
-    table_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    table_learning_rate: Annotated[Number, Field(gt=0)] | None = None
     """Learning rate of the entries of free tables (neuron `lut`); `learning_rate` where None."""
-    logit_temperature: Annotated[float, Field(gt=0)] | None = None
+    logit_temperature: Annotated[Number, Field(gt=0)] | None = None
     """Steps of the output code that count as one unit of logit, fixed. None: a learned factor; where the last layer
     is of free tables, 1.4 standard deviations of a sum of as many random codes (0.7 * sqrt(terms) for bits)."""
     augment: AugmentConfig = AugmentConfig()
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    tensorboard: bool = True
+    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    tensorboard: Flag = True
     """Write TensorBoard events beside the model."""
-    threads: Annotated[int, Field(gt=0)] | None = None
+    threads: Annotated[Whole, Field(gt=0)] | None = None
     """Threads of torch; its own choice where None. Same seed and same threads, same bytes."""
 
 
 class RegistersConfig(Section):
     """Where pipeline registers go: after every k-th stage, or by logic depth against a target."""
 
-    every: Annotated[int, Field(gt=0)] | None = None
-    depth: Annotated[int, Field(gt=0)] | None = None
+    every: Annotated[Whole, Field(gt=0)] | None = None
+    depth: Annotated[Whole, Field(gt=0)] | None = None
     """Largest number of LUT levels between registers."""
 
     @model_validator(mode="after")
@@ -241,23 +255,23 @@ class RtlConfig(Section):
     encoder: Literal["auto", "hardware", "outside"] = "auto"
     """`auto`: in hardware where the inputs have fixed-point words."""
     interface: Literal["bare", "ready_valid", "axi_stream"] = "bare"
-    stream_bits: Literal[8, 16, 32, 64, 128, 256, 512] = 32
-    """Width of both AXI4-Streams."""
-    workers: Annotated[int, Field(gt=0)] | None = None
+    stream_bits: Annotated[Whole, Field(ge=8, le=512, multiple_of=8)] = 32
+    """Width of both AXI4-Streams: whole bytes."""
+    workers: Annotated[Whole, Field(gt=0)] | None = None
 
 
 class SimulateConfig(Section):
     """The simulation of the emitted Verilog."""
 
-    vectors: Annotated[int, Field(gt=0)] | None = None
+    vectors: Annotated[Whole, Field(gt=0)] | None = None
     """Test rows to stream; None for all."""
-    stress_vectors: Annotated[int, Field(ge=0)] = 2000
+    stress_vectors: Annotated[Whole, Field(ge=0)] = 2000
     """Rows to stream once more with random gaps and back-pressure; 0 for none."""
-    seed: int = 1
+    seed: Seed = 1
     """Of the gaps, the back-pressure and the registers' contents before reset."""
-    cocotb: bool = True
+    cocotb: Flag = True
     """Check the interface's protocol with cocotb as well."""
-    timeout_s: Annotated[float, Field(gt=0)] = 1800
+    timeout_s: Annotated[Number, Field(gt=0)] = 1800
 
 
 class SynthConfig(Section):
@@ -265,17 +279,17 @@ class SynthConfig(Section):
 
     devices: list[str] = ["xcvu9p", "ecp5-25f"]
     """Names of `cods devices`, or paths of device files of the user's own."""
-    place_and_route: bool = True
+    place_and_route: Flag = True
     """Run nextpnr on ECP5 and iCE40 devices, for a routed clock frequency."""
-    seeds: Annotated[int, Field(ge=1, le=64)] = 1
+    seeds: Annotated[Whole, Field(ge=1, le=64)] = 1
     """Placement seeds to try; the best clock is reported, and each seed's beside it."""
-    target_mhz: Annotated[float, Field(gt=0)] | None = None
+    target_mhz: Annotated[Number, Field(gt=0)] | None = None
     """Clock asked of nextpnr and Vivado. None: nextpnr does its best anyway; Vivado is asked for 500 MHz."""
     vivado: Literal["auto", "never"] = "auto"
     """`auto`: run Vivado on AMD devices where it is found (CODESIGN_VIVADO or PATH)."""
-    timeout_s: Annotated[float, Field(gt=0)] = 3600
+    timeout_s: Annotated[Number, Field(gt=0)] = 3600
     """Time limit of each tool's run."""
-    memory_gb: Annotated[float, Field(gt=0)] = 16
+    memory_gb: Annotated[Number, Field(gt=0)] = 16
     """Memory limit of each tool's process (not of WebAssembly builds, which stop at 4 GiB by themselves)."""
 
 
@@ -283,7 +297,7 @@ class BuildConfig(Section):
     """One `cods build` file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-    seed: int = 0
+    seed: Seed = 0
     data: DataConfig = DataConfig()
     inputs: InputsConfig = InputsConfig()
     topology: TopologyConfig

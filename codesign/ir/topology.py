@@ -73,13 +73,9 @@ class Topology:
         """Number of signals that enter layer `index`."""
         return self.input_signals if index == 0 else self.layers[index - 1].width
 
-    def fan_in(self, index: int) -> int:
-        """Sources of each table of layer `index`: its fan-in, or all signals where there are fewer."""
-        return min(self.layers[index].fan_in, self.signals(index))
-
     def address_bits(self, index: int) -> int:
         """Address bits of each table of layer `index`."""
-        return self.fan_in(index) * self.signal_bits(index)
+        return self.layers[index].fan_in * self.signal_bits(index)
 
     def term_bits(self, index: int) -> int:
         """Bits of the code that each term of layer `index` gives."""
@@ -116,10 +112,16 @@ def check_topology(topology: Topology) -> Topology:
             value = getattr(layer, key)
             if not low <= value <= high:
                 raise ConfigError(f"layer {layer.name!r}: {key} must be {low} to {high}, not {value}")
+        if layer.fan_in > topology.signals(index):
+            before = "the encoder gives" if index == 0 else f"layer {topology.layers[index - 1].name!r} gives"
+            raise ConfigError(
+                f"layer {layer.name!r}: fan_in must be at most the signals before it; "
+                f"{before} {topology.signals(index)}, not {layer.fan_in}"
+            )
         bits = topology.address_bits(index)
         if bits > topology.max_address_bits:
             raise TableTooLarge(
-                f"layer {layer.name!r}: fan-in {topology.fan_in(index)} x {topology.signal_bits(index)} bits = {bits} "
+                f"layer {layer.name!r}: fan-in {layer.fan_in} x {topology.signal_bits(index)} bits = {bits} "
                 f"address bits, a table of {1 << bits} rows x {layer.bits} bits a neuron; "
                 f"the cap is {topology.max_address_bits} bits. "
                 "Lower fan_in or bits, or raise max_address_bits."

@@ -31,20 +31,30 @@ def summary_table(run: Path) -> Table:
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_column("origin")
-    quality = "accuracy on the test split"
-    if f["task"] == "regression":
-        table.add_row("NMSE on the test split", _number(f["nmse_db_test"], " dB"), "tables = Verilog, bit for bit")
-    else:
-        table.add_row(quality, _percent(f["accuracy_test"]), "tables = Verilog, bit for bit")
-    table.add_row(f"LUTs on {f['device']}", _number(f["luts_synthesised"]), "synthesised")
-    table.add_row(f"FFs on {f['device']}", _number(f["ffs_synthesised"]), "synthesised")
-    table.add_row(f"Fmax on {f['device_routed'] or 'no device'}", _number(f["fmax_routed_mhz"], " MHz"), "routed")
-    table.add_row("latency", _cycles(f["latency_cycles_simulated"]), "simulated = exact model")
-    table.add_row(f"latency on {f['device_routed'] or 'no device'}", _number(f["latency_ns"], " ns"), "routed")
-    table.add_row("initiation interval", _cycles(f["initiation_interval_simulated"]), "simulated")
     checked, wrong = f["vectors_checked"], f["vectors_mismatched"]
+    exact = checked is not None and not wrong
+    origin = "tables = Verilog, bit for bit" if exact else "tables; not simulated"
+    if f["task"] == "regression":
+        table.add_row("NMSE on the test split", _number(f["nmse_db_test"], " dB"), origin)
+    else:
+        table.add_row("accuracy on the test split", _percent(f["accuracy_test"]), origin)
+    on = f" on {f['device']}" if f["device"] else ""
+    table.add_row(f"LUTs{on}", _number(f["luts_synthesised"]), "synthesised" if on else "")
+    table.add_row(f"FFs{on}", _number(f["ffs_synthesised"]), "synthesised" if on else "")
+    on = f" on {f['device_routed']}" if f["device_routed"] else ""
+    table.add_row(f"Fmax{on}", _number(f["fmax_routed_mhz"], " MHz"), "routed" if on else "")
+    if exact:
+        agree = f["latency_cycles_simulated"] == f["latency_cycles"]
+        table.add_row(
+            "latency", _cycles(f["latency_cycles_simulated"]), "simulated = exact model" if agree else "simulated"
+        )
+    else:
+        table.add_row("latency", _cycles(f["latency_cycles"]), "exact model" if f["latency_cycles"] is not None else "")
+    table.add_row(f"latency{on}", _number(f["latency_ns"], " ns"), "routed" if on else "")
+    counted = f["initiation_interval_simulated"]
+    table.add_row("initiation interval", _cycles(counted), "simulated" if counted is not None else "")
     matched = None if checked is None else f"{checked - wrong:,} of {checked:,}"
-    table.add_row("vectors that match bit for bit", matched or "not simulated", "simulated")
+    table.add_row("vectors that match bit for bit", matched or "not simulated", "simulated" if matched else "")
     return table
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.config import read_yaml
+from codesign.errors import RunError
 from codesign.ir import Codes, LutNetwork
-from codesign.rundir import read_json
+from codesign.rundir import digest_json, read_json
 
 __all__ = ["RunFacts", "figures", "score"]
 
@@ -37,12 +38,20 @@ def score(network: LutNetwork, answers: Codes, wanted: NDArray[Any], *, class_co
 
 
 class RunFacts:
-    """Reads what the finished stages of a run folder wrote. A stage that is absent reads as None."""
+    """Reads what the finished stages of a run folder wrote.
+
+    A stage that is absent, or was made from another configuration than the run's, reads as None. A config.yaml that
+    was edited since the last build is a RunError.
+    """
 
     def __init__(self, run: Path):
         self.run = run
+        if not (run / "config.yaml").is_file():
+            raise RunError(f"{run} is not a run folder (no config.yaml); make one with `cods build CONFIG --run {run}`")
         self.config: dict[str, Any] = read_yaml(run / "config.yaml")[0]
         self.manifest: dict[str, Any] = read_json(run / "manifest.json")
+        if digest_json(self.config) != self.manifest["config_digest"]:
+            raise RunError(f"{run / 'config.yaml'} was changed since the last build; run `cods resume {run}`")
         self.data = self._read("1_data/data.json")
         self.training = self._read("2_train/train.json")
         self.history = self._read("2_train/history.json")
@@ -61,11 +70,16 @@ class RunFacts:
 
     def _read(self, relative: str) -> Any:
         path = self.run / relative
-        return read_json(path) if path.is_file() else None
+        return read_json(path) if path.is_file() and self._current(relative.split("/")[0]) else None
+
+    def _current(self, folder: str) -> bool:
+        """Whether a stage was made from the run's configuration and data."""
+        stamp = self.run / folder / "stage.json"
+        return stamp.is_file() and read_json(stamp)["key"] == self.manifest["keys"][folder]
 
     def seconds(self) -> dict[str, float]:
         """Wall seconds of every finished stage."""
-        stamps = sorted(self.run.glob("[0-9]_*/stage.json"))
+        stamps = [s for s in sorted(self.run.glob("[0-9]_*/stage.json")) if self._current(s.parent.name)]
         return {stamp.parent.name[2:]: read_json(stamp)["seconds"] for stamp in stamps}
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from codesign.accel import device
 from codesign.report.figures import RunFacts
 
 __all__ = ["confusion_plot", "layers_plot", "learning_plot", "pareto_plot", "passes_plot", "table_sizes_plot"]
@@ -83,12 +84,14 @@ def layers_plot(facts: RunFacts) -> Any | None:
     plot = _figure("LUTs a layer of tables")
     plot.add_bar(x=names, y=[row["luts_worst_case"] for row in facts.layers], name="estimated")
     plot.add_bar(x=names, y=[row["luts_worst_case_optimized"] for row in facts.layers], name="after passes")
+    synthesised = ""
     stages = (facts.headline or {}).get("luts_by_stage") or {}
     if stages:
-        device = (facts.headline or {})["device"]
-        plot.add_bar(x=names, y=[stages.get(name, 0) for name in names], name=f"synthesised, {device}")
+        target = device((facts.headline or {})["device"])
+        synthesised = f"; {target.name}: {target.lut_inputs}"
+        plot.add_bar(x=names, y=[stages.get(name, 0) for name in names], name=f"synthesised, {target.name}")
     plot.update_layout(
-        barmode="group", bargap=max(0.2, 1 - len(names) / 6), yaxis_title="6-input LUTs (worst case, synthesised)"
+        barmode="group", bargap=max(0.2, 1 - len(names) / 6), yaxis_title=f"LUTs (estimated: 6 inputs{synthesised})"
     )
     return plot
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codesign.config import BuildConfig, dump_yaml, parse_model, read_yaml
+from codesign.config import BuildConfig, RtlConfig, dump_yaml, parse_model, read_yaml
 from codesign.errors import ConfigError, TableTooLarge
 
 GOOD = """\
@@ -38,7 +38,18 @@ def test_defaults_round_trip(tmp_path):
         (GOOD + "train:\n  epochs: many\n", 7, ["train.epochs", "integer"]),
         (GOOD + "train:\n  epochs: 0\n", 7, ["train.epochs", "greater than 0"]),
         (GOOD + "seed: 1\nseed: 2\n", 7, ["'seed' stands twice"]),
-        (GOOD + "rtl: {stream_bits: 24}\n", 6, ["rtl.stream_bits"]),
+        (GOOD + "rtl: {stream_bits: 20}\n", 6, ["rtl.stream_bits", "multiple of 8"]),
+        (GOOD + "rtl: {stream_bits: 520}\n", 6, ["rtl.stream_bits", "less than or equal to 512"]),
+        (GOOD + "rtl: {stream_bits: 0}\n", 6, ["rtl.stream_bits", "greater than or equal to 8"]),
+        (GOOD + "seed: -4\n", 6, ["seed", "greater than or equal to 0, not -4"]),
+        (GOOD + "simulate:\n  seed: -1\n", 7, ["simulate.seed", "greater than or equal to 0"]),
+        (GOOD + "data: {split_seed: -1}\n", 6, ["data.split_seed", "greater than or equal to 0"]),
+        (GOOD.replace("width: 4", "width: true"), 5, ["topology.layers.1.width", "valid integer, not True"]),
+        (GOOD.replace("fan_in: 3", "fan_in: 3.0", 1), 4, ["topology.layers.0.fan_in", "valid integer, not 3.0"]),
+        (GOOD + "train: {epochs: '3'}\n", 6, ["train.epochs", "valid integer, not '3'"]),
+        (GOOD + "train: {augment: {image: [8, true], flip: true}}\n", 6, ["image", "valid integer, not True"]),
+        (GOOD + "train: {learning_rate: true}\n", 6, ["train.learning_rate", "valid number, not True"]),
+        (GOOD + "train: {tensorboard: 1}\n", 6, ["train.tensorboard", "valid boolean, not 1"]),
         (GOOD + "rtl: {registers: {every: 1, depth: 2}}\n", 6, ["either `every` or `depth`"]),
         (GOOD.replace("fan_in: 3, bits: 2}\n    - {width: 4", "bits: 2}\n    - {width: 4"), 4, ["'fan_in' is missing"]),
         ("name: a\ntopology: {preset: jsc-x}\n", 2, ["jsc-x", 'Did you mean "jsc-']),
@@ -53,6 +64,20 @@ def test_refusals_name_the_line(tmp_path, text, line, words):
     assert f"build.yaml:{line}:" in message, message
     for word in words:
         assert word in message
+
+
+def test_numbers_may_be_whole_and_streams_any_count_of_bytes(tmp_path):
+    config = parse(tmp_path, GOOD + "train: {learning_rate: 1}\nsynth: {memory_gb: 4}\nrtl: {stream_bits: 24}\n")
+    assert (config.train.learning_rate, config.synth.memory_gb, config.rtl.stream_bits) == (1.0, 4.0, 24)
+    assert isinstance(config.train.learning_rate, float)
+    assert [w for w in range(1, 600) if _takes_width(w)] == list(range(8, 513, 8))
+
+
+def _takes_width(width: int) -> bool:
+    try:
+        return RtlConfig(stream_bits=width).stream_bits == width
+    except ValueError:
+        return False
 
 
 def test_missing_file_is_named(tmp_path):

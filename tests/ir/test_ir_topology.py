@@ -40,9 +40,10 @@ def test_an_unknown_preset_is_refused_with_a_hint():
 
 
 def test_fan_in_is_at_most_what_there_is():
-    narrow = replace(BASE, layers=(Layer("a", 2, 9, 2), Layer("b", 1, 9, 2)))
-    assert [narrow.fan_in(i) for i in range(2)] == [4, 2]
-    assert [narrow.address_bits(i) for i in range(2)] == [8, 4]
+    with pytest.raises(ConfigError, match="layer 'a': fan_in must be at most .* the encoder gives 4, not 9"):
+        check_topology(replace(BASE, layers=(Layer("a", 2, 9, 2),)))
+    with pytest.raises(ConfigError, match="layer 'b': fan_in must be at most .* layer 'a' gives 2, not 3"):
+        check_topology(replace(BASE, layers=(Layer("a", 2, 4, 2), Layer("b", 1, 3, 2))))
 
 
 def test_a_thermometer_gives_one_bit_signals():

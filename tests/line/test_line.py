@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from codesign.config import BuildConfig, dump_yaml
-from codesign.errors import CodesignError, ConfigError, DataError, RunError
+from codesign.errors import CodesignError, ConfigError, RunError
 from codesign.ir import evaluate
 from codesign.line import Line, open_run
 from codesign.report import figures
@@ -74,21 +74,41 @@ def test_stage_needs_what_stands_to_its_left(small_config, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["3_extract/network.npz", "2_train/model.safetensors"])
-@pytest.mark.parametrize("damage", ["truncate", "flip"])
-def test_damaged_files_are_named(optimized_run, tmp_path, name, damage):
+@pytest.mark.parametrize("damage", ["truncate", "flip", "remove"])
+def test_a_damaged_stage_is_named_and_made_again(optimized_run, tmp_path, name, damage):
     run = copy(optimized_run, tmp_path)
     path = run / name
-    content = bytearray(path.read_bytes())
+    whole = path.read_bytes()
+    content = bytearray(whole)
     if damage == "truncate":
-        content = content[: len(content) // 2]
-    else:
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "flip":
         content[len(content) // 2] ^= 0x10
-    path.write_bytes(content)
-    shutil.rmtree(run / "4_optimize")
-    if name.startswith("2_"):
-        shutil.rmtree(run / "3_extract")
-    with pytest.raises((DataError, RunError), match=path.name):
-        open_run(run).build(until="optimize")
+        path.write_bytes(content)
+    else:
+        path.unlink()
+    with pytest.raises(RunError, match=f"{path.name} is not as stage .* wrote it; run `cods resume"):
+        open_run(run).stage_folder("train" if name.startswith("2") else "extract")
+    told: list[str] = []
+    open_run(run, notify=lambda stage, message, share: told.append(message)).build(until="optimize")
+    assert f"{path.name} is not as it was written: computing anew" in told
+    assert path.read_bytes() == whole
+    assert (run / "4_optimize/network.npz").read_bytes() == (optimized_run / "4_optimize/network.npz").read_bytes()
+
+
+def test_a_run_keeps_its_name_and_its_figures_their_configuration(small_config, optimized_run, tmp_path):
+    run = copy(optimized_run, tmp_path)
+    other = small_config.model_copy(update={"name": "other"})
+    with pytest.raises(RunError, match="is the run of 'small', not of 'other'"):
+        Line(other, run, folder=tmp_path).build(until="data")
+    assert figures(run)["accuracy_test"] is not None
+    settings = run / "config.yaml"
+    settings.write_text(settings.read_text().replace("seed: 3", "seed: 4", 1))
+    with pytest.raises(RunError, match="config.yaml was changed since the last build; run `cods resume"):
+        figures(run)
+    open_run(run).build(until="data")
+    assert figures(run)["seed"] == 4
+    assert figures(run)["accuracy_test"] is None, "the network of another seed"
 
 
 def test_kill_and_resume_end_with_the_same_bytes(small_config, optimized_run, tmp_path):

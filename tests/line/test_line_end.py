@@ -1,5 +1,6 @@
 """From data to report on a small network: the figures agree with each other, and a broken bit is caught."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -9,7 +10,7 @@ import pytest
 
 from codesign import HardwareModel
 from codesign.config import RtlConfig
-from codesign.errors import CodesignError, MismatchError
+from codesign.errors import CodesignError, MismatchError, RunError
 from codesign.ir import Tables, evaluate
 from codesign.line import Line, open_run
 from codesign.report import RunFacts, compare_runs, figures, summary_table
@@ -62,7 +63,7 @@ def test_runs_compare(finished, tmp_path):
 
 def test_verify_checks_every_hand_over(finished):
     checks = verify_run(open_run(finished))
-    assert len(checks) == 6
+    assert len(checks) == 7
     assert all(check.inputs > 0 for check in checks)
 
 
@@ -72,7 +73,31 @@ def test_changed_golden_answer_is_caught(finished, tmp_path):
     lines = answers.read_text().splitlines()
     lines[5] = f"{int(lines[5], 16) ^ 1:0{len(lines[5])}x}"
     answers.write_text("\n".join(lines) + "\n")
-    with pytest.raises(MismatchError, match=r"outputs\.hex"):
+    with pytest.raises(RunError, match=r"outputs\.hex is not as stage emit wrote it"):
+        verify_run(open_run(run))
+    stamp = run / "5_emit/stage.json"
+    told = json.loads(stamp.read_text())
+    told["files"]["design/vectors/outputs.hex"] = hashlib.sha256(answers.read_bytes()).hexdigest()
+    stamp.write_text(json.dumps(told))
+    with pytest.raises(MismatchError, match=r"outputs\.hex does not hold the answers"):
+        verify_run(open_run(run))
+
+
+def test_an_edited_table_in_the_verilog_is_caught(finished, tmp_path):
+    run = Path(shutil.copytree(finished, tmp_path / "run"))
+    (stage,) = (run / "5_emit/design/rtl").glob("*_l0.v")
+    text = stage.read_text()
+    found = re.search(r"'h([0-9a-f]{4,})", text)
+    assert found
+    edited = text[: found.start(1)] + f"{int(found[1], 16) ^ 1:0{len(found[1])}x}" + text[found.end(1) :]
+    stage.write_text(edited)
+    with pytest.raises(RunError, match=rf"{stage.name} is not as stage emit wrote it"):
+        verify_run(open_run(run))
+    stamp = run / "5_emit/stage.json"
+    told = json.loads(stamp.read_text())
+    told["files"][f"design/rtl/{stage.name}"] = hashlib.sha256(edited.encode()).hexdigest()
+    stamp.write_text(json.dumps(told))
+    with pytest.raises(MismatchError, match=rf"{stage.name} is not what the optimized tables give"):
         verify_run(open_run(run))
 
 

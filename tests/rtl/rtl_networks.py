@@ -64,12 +64,15 @@ def tiny(
     return check(LutNetwork(name, tuple(stages)))
 
 
-def popcount(name: str = "votes", *, terms: int = 40, classes: int = 4) -> LutNetwork:
+def popcount(
+    name: str = "votes", *, inputs: int = 12, terms: int = 40, classes: int = 4, decide: bool = True
+) -> LutNetwork:
     """Codes in, no encoder: `classes` sums of `terms` 1-bit tables each, then argmax."""
     rng = np.random.default_rng(7)
-    inputs = (Format(1),) * 12
-    first = tables("l0", inputs, terms * classes, 4, Format(1), rng)
+    codes = (Format(1),) * inputs
+    first = tables("l0", codes, terms * classes, 4, Format(1), rng)
     fmt = Format(terms.bit_length())
     groups = [tuple(range(j * terms, (j + 1) * terms)) for j in range(classes)]
     total = Sums("votes", tuple(Sum(g, (1,) * terms, fmt) for g in groups))
-    return check(LutNetwork(name, (first, total, Decide("answer", "argmax", total.formats)), inputs))
+    head = (Decide("answer", "argmax", total.formats),) if decide else ()
+    return check(LutNetwork(name, (first, total, *head), codes))

@@ -33,7 +33,7 @@ def configs(draw: st.DrawFn, forms: tuple[str, ...] = ("table", "case")) -> RtlC
         "form": draw(st.sampled_from(forms)),
         "registers": draw(st.sampled_from(PLANS)),
         "interface": draw(st.sampled_from(("bare", "ready_valid", "axi_stream"))),
-        "stream_bits": draw(st.sampled_from((8, 16, 64, 512))),
+        "stream_bits": draw(st.sampled_from((8, 16, 24, 64, 136, 512))),
         "encoder": draw(st.sampled_from(("auto", "outside"))),
         "lut_inputs": draw(st.sampled_from((4, 6))),
     }

@@ -28,6 +28,11 @@ DESIGNS = [
         tiny("d5", coding="thermometer"),
         RtlConfig(form="table", registers=EVERY, interface="axi_stream", stream_bits=64, encoder="outside"),
     ),
+    (tiny("d6", decide="absent"), RtlConfig(form="table", registers=EVERY, interface="axi_stream", stream_bits=24)),
+    (
+        popcount("d7", inputs=150, terms=10, classes=40, decide=False),
+        RtlConfig(form="table", registers=EVERY, interface="axi_stream", stream_bits=136),
+    ),
 ]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from codesign.config import DataConfig, Section
+from codesign.config import DataConfig, Number, Section, Whole
 from codesign.data.amplifier import (
     Excitation,
     complex_gain,
@@ -31,15 +31,15 @@ __all__ = ["AmplifierOptions", "AmplifierSignals", "amplifier_signals", "load_am
 class AmplifierOptions(Section):
     """Options of `source: amplifier`."""
 
-    samples: Annotated[int, Field(ge=320, le=10_000_000)] = 40_000
+    samples: Annotated[Whole, Field(ge=320, le=10_000_000)] = 40_000
     """Samples of all parts together, rounded up to whole OFDM symbols in each."""
-    memory: Annotated[int, Field(ge=0, le=16)] = 3
+    memory: Annotated[Whole, Field(ge=0, le=16)] = 3
     """Earlier samples that are features too."""
-    peak: Annotated[float, Field(gt=0, le=0.75)] = 0.7
+    peak: Annotated[Number, Field(gt=0, le=0.75)] = 0.7
     """Greatest input amplitude; the amplifier's model ends at about 0.75."""
-    papr_db: Annotated[float, Field(ge=5, le=12)] = 8.0
+    papr_db: Annotated[Number, Field(ge=5, le=12)] = 8.0
     """Limit of the peak-to-average power ratio."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[Whole, Field(ge=0)] = 0
     targets: Literal["input", "correction"] = "input"
     """`input`: I and Q of the amplifier's input; `correction`: that less the normalised output, so that the
     pre-distorter is the signal plus the network's answer."""

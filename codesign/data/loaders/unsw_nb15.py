@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.config import DataConfig, Section, read_yaml
+from codesign.config import DataConfig, Number, Section, Whole, read_yaml
 from codesign.data.arrays import read_npz, wanted_array
 from codesign.data.bits import fit_bits
 from codesign.data.delimited import TextFile, open_csv, read_columns
@@ -45,9 +45,9 @@ class UnswOptions(Section):
     """`bits`: binarised; `columns`: numbers as they are and words as codes (csv and columns only)."""
     fit: Literal["train", "all"] = "train"
     """Rows that scales and widths are taken from; `all` is the published recipe, and looks at test rows."""
-    widths: dict[str, int] = {}
+    widths: dict[str, Whole] = {}
     """Bits of a column, in place of the fitted ones."""
-    scales: dict[str, float] = {}
+    scales: dict[str, Number] = {}
     """Scale of a number column, in place of the fitted one."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from codesign.config import DataConfig, Section
+from codesign.config import DataConfig, Flag, Section, Whole
 from codesign.data.arrays import read_npy
 from codesign.data.delimited import open_arff, open_csv, read_columns
 from codesign.data.frame import Frame, find_column, joined
@@ -32,9 +32,9 @@ class FileOptions(Section):
 
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     """csv: the character between cells; a comma (a tab for .tsv) by default."""
-    header: bool = True
+    header: Flag = True
     """csv: whether the first line names the columns; else they are c0, c1, ..."""
-    classes: list[str | int] | None = None
+    classes: list[str | Whole] | None = None
     """The labels in the order of their class numbers."""
     target_path: Path | None = None
     """npy: a second npy file with the labels or targets; else the last column."""
@@ -44,7 +44,7 @@ class FileOptions(Section):
     """A second file of the same kind with the validation rows."""
     split: str | None = None
     """A column (npz: array) that says train, validation or test for every row."""
-    group_duplicates: bool = False
+    group_duplicates: Flag = False
     """Keep rows with equal features in one part."""
 
 
