@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from engine_networks import Maker, random_point
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codesign.accel.engine import EnginePoint, Refusal, compile_program, interpret, register_map
+from codesign.accel.engine.draw import draw_network, draw_point
 from codesign.accel.engine.registers import decode_descriptor, encode_descriptor
 from codesign.errors import MismatchError, SpaceError, UnsupportedModel
 from codesign.ir.integer import INPUT, Add, Conv, IntegerNetwork, Levels, MapShape, Pool, Requantize, trace_integer
@@ -23,8 +23,8 @@ U4, S4 = Levels(4), Levels(4, signed=True)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_interpreter_equals_the_network(seed: int, layers: int) -> None:
     rng = np.random.default_rng(seed)
-    point = replace(random_point(rng), accumulator_bits=32)
-    network, images = Maker(rng, point).network(layers)
+    point = replace(draw_point(rng), accumulator_bits=32)
+    network, images = draw_network(point, rng, layers=layers)
     program = compile_program(network, point)
     got, wanted = interpret(program, images, maps=True), trace_integer(network, images)
     np.testing.assert_array_equal(got["answers"], wanted[network.layers[-1].name])
@@ -45,8 +45,8 @@ def test_random_networks_use_every_kind_of_layer() -> None:
     kinds: set[str] = set()
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        point = replace(random_point(rng), accumulator_bits=32)
-        network, _ = Maker(rng, point).network(5)
+        point = replace(draw_point(rng), accumulator_bits=32)
+        network, _ = draw_network(point, rng, layers=5)
         kinds |= {layer.kind for layer in compile_program(network, point).layers}
     assert kinds == {"conv", "depthwise", "add", "max", "average"}
 

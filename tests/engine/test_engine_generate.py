@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from engine_networks import Maker, random_point
 
 from codesign.accel.engine import EnginePoint, compile_program, cycles, layer_cycles, register_map
+from codesign.accel.engine.draw import draw_network, draw_point
 from codesign.errors import ConfigError, DataError, SpaceError
 from codesign.resources import resource_dir
 from codesign.rtl.engine import EngineDesign, generate, reference
@@ -65,7 +65,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
 @pytest.mark.sim
 def test_points_of_every_kind_lint(tmp_path: Path) -> None:
     rng = np.random.default_rng(8)
-    points = [replace(random_point(rng), param_depth=65, answer_depth=3) for _ in range(10)]
+    points = [replace(draw_point(rng), param_depth=65, answer_depth=3) for _ in range(10)]
     points += [EnginePoint(1, 1, 1, 1, accumulator_bits=8, stream_in_bits=8, stream_out_bits=8, pipeline=0)]
     points += [EnginePoint(64, 64, 1, 1, bank_depth=100, stream_in_bits=512, weight_depth=64, pipeline=4)]
     points += [EnginePoint(4, 16, 3, 1, weights="streamed", double_buffer=True, banks=4, accumulator_bits=10)]
@@ -80,8 +80,8 @@ def test_points_of_every_kind_lint(tmp_path: Path) -> None:
 def test_images_beyond_the_second_follow_the_period() -> None:
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        point = replace(random_point(rng), accumulator_bits=32)
-        network, _ = Maker(rng, point).network(int(rng.integers(1, 6)))
+        point = replace(draw_point(rng), accumulator_bits=32)
+        network, _ = draw_network(point, rng, layers=int(rng.integers(1, 6)))
         program = compile_program(network, point)
         nothing = [[0]] * 7
         assert cycles(program, images=7).total == cycles(program, images=7, image_gaps=nothing).total
@@ -94,8 +94,8 @@ def test_double_buffering_never_costs_and_stalls_always_do() -> None:
     saved = 0
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        point = replace(random_point(rng), accumulator_bits=32, weight_depth=1 << 14)
-        network, _ = Maker(rng, point).network(int(rng.integers(1, 6)))
+        point = replace(draw_point(rng), accumulator_bits=32, weight_depth=1 << 14)
+        network, _ = draw_network(point, rng, layers=int(rng.integers(1, 6)))
         single, double = (compile_program(network, replace(point, double_buffer=value)) for value in (False, True))
         saved += cycles(single, images=5).total > cycles(double, images=5).total
         assert cycles(double, images=5).total <= cycles(single, images=5).total

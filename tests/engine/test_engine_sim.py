@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_pairs import check_pair, engine, pairs, run_pairs
 
 from codesign.accel.engine import EnginePoint, Program, cycles, register_map
-from codesign.errors import ConfigError
+from codesign.errors import ConfigError, MismatchError
 from codesign.simulate.engine import EngineJob, play, program_lines, run_programs, script_of
+from codesign.simulate.engine_pairs import check_pair, draw_pairs, generate_and_build, run_pairs
 
 pytestmark = pytest.mark.sim
 
@@ -43,13 +43,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def built(name: str, folder: Path) -> Path:
     done = folder / name / "build" / "Vengine"
-    return done if done.exists() else engine(POINTS[name], folder / name)
+    return done if done.exists() else generate_and_build(POINTS[name], folder / name)
 
 
 @pytest.mark.parametrize("name", POINTS)
 def test_random_programs_are_bit_exact_and_take_the_cycles_of_the_law(name: str, folder: Path) -> None:
     point = POINTS[name]
-    drawn = pairs(point, np.random.default_rng(sorted(POINTS).index(name)), PROGRAMS)
+    drawn = draw_pairs(point, np.random.default_rng(sorted(POINTS).index(name)), PROGRAMS)
     runs = run_pairs(built(name, folder), point, drawn, folder / name)
     assert len(runs) == PROGRAMS
     for pair, run in zip(drawn, runs, strict=True):
@@ -59,12 +59,12 @@ def test_random_programs_are_bit_exact_and_take_the_cycles_of_the_law(name: str,
 
 def test_the_check_notices_a_wrong_cycle_and_a_wrong_answer(folder: Path) -> None:
     point = POINTS["plain"]
-    (pair,) = pairs(point, np.random.default_rng(5), 1)
+    (pair,) = draw_pairs(point, np.random.default_rng(5), 1)
     (run,) = run_pairs(built("plain", folder), point, [pair], folder / "notice")
     check_pair(pair, run)
-    with pytest.raises(AssertionError):
+    with pytest.raises(MismatchError):
         check_pair(pair, replace(run, cycles=run.cycles + 1))
-    with pytest.raises(AssertionError):
+    with pytest.raises(MismatchError):
         check_pair(pair, replace(run, answers=run.answers + 1))
     with pytest.raises(ConfigError, match="another point"):
         run_programs(built("plain", folder), POINTS["bits"], [pair.job], work=folder / "notice")
@@ -73,7 +73,7 @@ def test_the_check_notices_a_wrong_cycle_and_a_wrong_answer(folder: Path) -> Non
 @pytest.mark.parametrize("name", ["plain", "pairs"])
 def test_masters_that_come_and_go_at_random_change_no_answer(name: str, folder: Path) -> None:
     point = POINTS[name]
-    drawn = pairs(point, np.random.default_rng(77), 4)
+    drawn = draw_pairs(point, np.random.default_rng(77), 4)
     jobs = [EngineJob(p.program, p.job.images, random_percent=20 + 20 * i, seed=i) for i, p in enumerate(drawn)]
     runs = run_programs(built(name, folder), point, jobs, work=folder / "random")
     assert sum(run.stall_data + run.stall_out for run in runs) > 100
@@ -94,7 +94,7 @@ class Session:
 
     def __init__(self, name: str, folder: Path):
         self.point = POINTS[name]
-        drawn = pairs(self.point, np.random.default_rng(3), 20, layers=4)
+        drawn = draw_pairs(self.point, np.random.default_rng(3), 20, layers=4)
         self.pair = next(p for p in drawn if len(p.program.layers) > 2 and p.law.total > 150 and p.law.image > 4)
         self.simulator, self.work = built(name, folder), folder / "faults"
         self.offset = register_map().offset
