@@ -197,10 +197,13 @@ class _Maker:
 
     def _requantize(self, sums: Integers, levels: Levels) -> Requantize:
         channels = sums.shape[1]
-        high, low = sums.max(axis=(0, 2, 3)), sums.min(axis=(0, 2, 3))
+        high: Integers = sums.max(axis=(0, 2, 3))
+        low: Integers = sums.min(axis=(0, 2, 3))
         shift = int(self.rng.integers(8, 15))
-        multipliers = np.clip((levels.high - levels.low + 1) * (1 << shift) // np.maximum(1, high - low), 1, 32767)
-        multipliers = (multipliers * self.rng.choice([-1, 1], channels)).astype(np.int64)
+        steps = (levels.high - levels.low + 1) * (1 << shift) // np.maximum(1, high - low)
+        signs = self.rng.choice([-1, 1], channels)
+        multipliers: Integers = (np.clip(steps, 1, 32767) * signs).astype(np.int64)
         centre = 0.0 if levels.bipolar else (levels.high + levels.low) / 2
-        biases: Integers = int(centre * (1 << shift)) - (high + low) // 2 * multipliers
-        return Requantize(multipliers, biases + self.rng.integers(0, 1 << shift, channels), shift)
+        drawn = self.rng.integers(0, 1 << shift, channels)
+        biases = np.asarray(int(centre * (1 << shift)) - (high + low) // 2 * multipliers + drawn, dtype=np.int64)
+        return Requantize(multipliers, biases, shift)
