@@ -196,7 +196,7 @@ class _Maker:
         return replace(layer, requantize=self._requantize(sums, levels), levels=levels)
 
     def _requantize(self, sums: Integers, levels: Levels) -> Requantize:
-        channels = sums.shape[1]
+        channels = int(sums.shape[1])
         high: Integers = sums.max(axis=(0, 2, 3))
         low: Integers = sums.min(axis=(0, 2, 3))
         shift = int(self.rng.integers(8, 15))
