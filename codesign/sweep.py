@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from codesign.config import BuildConfig, Section, dump_yaml, read_yaml
-from codesign.config.yamlfile import parse_model
+from codesign.config.yamlfile import key_hint, parse_model
 from codesign.errors import CodesignError, ConfigError
 from codesign.line import Line, Notify
 from codesign.rundir import write_json
@@ -77,18 +78,34 @@ def _set(value: Any, path: list[str], new: Any, key: str) -> None:
 
 def point_config(base: dict[str, Any], point: dict[str, Any], name: str) -> BuildConfig:
     """Return the build configuration of one point; an illegal one is a ConfigError naming the point."""
-    import copy
-
-    value = copy.deepcopy(base)
-    for key, new in point.items():
-        _set(value, key.split("."), new, key)
-    value["name"] = name
     try:
-        return BuildConfig.model_validate(value)
+        return BuildConfig.model_validate(_with(base, point, name))
     except ValidationError as problem:
         first = problem.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"point {point}: {where}: {first['msg']}") from None
+
+
+def _with(base: dict[str, Any], point: dict[str, Any], name: str) -> dict[str, Any]:
+    value = copy.deepcopy(base)
+    for key, new in point.items():
+        _set(value, key.split("."), new, key)
+    value["name"] = name
+    return value
+
+
+def _check_keys(sweep: SweepConfig, base: dict[str, Any], path: Path) -> None:
+    """Refuse, before anything is built, a grid key that no build configuration has."""
+    _, lines = read_yaml(path)
+    for key, values in sweep.grid.items():
+        try:
+            BuildConfig.model_validate(_with(base, {key: values[0]}, sweep.name))
+        except ValidationError as problem:
+            for error in problem.errors():
+                if error["type"] == "extra_forbidden":
+                    hint = key_hint(BuildConfig, error["loc"])
+                    where = f"{path}:{lines.get(('grid', key), 1)}"
+                    raise ConfigError(f"{where}: grid key {key!r}: unknown key {error['loc'][-1]!r}.{hint}") from None
 
 
 def run_sweep(path: Path, run: Path | None, *, notify: Notify) -> SweepResult:
@@ -108,6 +125,7 @@ def run_sweep(path: Path, run: Path | None, *, notify: Notify) -> SweepResult:
     records: list[dict[str, Any]] = []
     built: list[Path] = []
     grid = points(sweep)
+    _check_keys(sweep, base, path)
     varied = [key for key, values in sweep.grid.items() if len(values) > 1]
     for index, point in enumerate(grid):
         name = f"{sweep.name}_{index:03d}"

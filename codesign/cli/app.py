@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,14 +46,13 @@ def common(
 
 
 def main() -> None:
-    """Run the command line; the process ends with 0, 1 (our error), 2 (usage or a defect) or 130 (interrupted)."""
+    """Run the command line; exit codes: 0, 1 (our error), 2 (usage or defect), 130 (interrupted), 143 (terminated)."""
+    signal.signal(signal.SIGTERM, _stopped)
+    signal.signal(signal.SIGINT, _stopped)
     try:
         app()
     except CodesignError as problem:
         _end(problem, f"error: {problem}", 1)
-    except KeyboardInterrupt:
-        print("interrupted; what is finished is kept: `cods resume RUN` goes on", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -60,8 +60,22 @@ def main() -> None:
         full = " (the disk is full: free space, then `cods resume RUN`)" if problem.errno == errno.ENOSPC else ""
         _end(problem, f"error: {problem}{full}", 1)
     except Exception as problem:  # noqa: BLE001 - the last line of defence: no traceback without --debug
+        if told := _users_own(problem):
+            _end(problem, f"error: {told}", 1)
         text = f"defect in codesign: {type(problem).__name__}: {problem}\nRun with --debug and report the traceback."
         _end(problem, text, 2)
+
+
+def _stopped(number: int, frame: Any) -> None:
+    """Unwind, so that the programs that we started end with us."""
+    what = "interrupted" if number == signal.SIGINT else "terminated"
+    print(f"{what}; what is finished is kept: `cods resume RUN` goes on", file=sys.stderr)
+    sys.exit(128 + number)
+
+
+def _users_own(problem: BaseException) -> str | None:
+    plugins = sys.modules.get("codesign.nn.plugins")  # imported only where a network was built
+    return plugins.blame(problem) if plugins is not None else None
 
 
 def _end(problem: BaseException, text: str, status: int) -> None:

@@ -45,8 +45,8 @@ def report(
 
 def cost(
     topology: Annotated[Path, typer.Argument(help="A topology or build configuration (YAML), or a preset's name.")],
-    inputs: Annotated[int | None, typer.Option(help="Input features, where the file does not say.")] = None,
-    answers: Annotated[int | None, typer.Option(help="Classes or targets, where the file does not say.")] = None,
+    inputs: Annotated[int | None, typer.Option(min=1, help="Input features, where the file does not say.")] = None,
+    answers: Annotated[int | None, typer.Option(min=1, help="Classes or targets, where the file does not say.")] = None,
     lut_inputs: Annotated[int, typer.Option(help="Inputs of the device's LUT: 6 or 4.")] = 6,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:

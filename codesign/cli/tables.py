@@ -11,7 +11,7 @@ from rich.table import Table
 from codesign.accel import Device, TopologyCost
 from codesign.config import BuildConfig, Section, TopologyConfig, Whole, parse_model, read_yaml
 from codesign.errors import ConfigError
-from codesign.ir import PRESETS, Topology
+from codesign.ir import PRESETS, Topology, preset
 
 __all__ = ["cost_table", "devices_table", "read_topology", "terminal"]
 
@@ -42,9 +42,14 @@ class TopologyFile(Section):
 
 def read_topology(path: Path, *, inputs: int | None, answers: int | None) -> Topology:
     """Read a topology from a preset's name, a topology file or a build configuration."""
-    if str(path) in PRESETS and not path.exists():
-        return PRESETS[str(path)]
+    if not path.exists() and not path.suffix:
+        base = preset(str(path))
+        section = TopologyConfig(preset=str(path))
+        width = answers or base.layers[-1].width
+        return section.topology(base.name, inputs=inputs or base.inputs, answers=width, task="classification")
     value, _ = read_yaml(path)
+    if isinstance(value, dict) and "layers" in value and "topology" not in value:
+        raise ConfigError(f"{path}: layers must stand under `topology:`, with `inputs: N` beside it")
     task = None
     if isinstance(value, dict) and ("data" in value or "train" in value):
         build = parse_model(BuildConfig, path)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from codesign.errors import ConfigError, did_you_mean
 
-__all__ = ["dump_yaml", "parse_model", "read_yaml"]
+__all__ = ["dump_yaml", "key_hint", "parse_model", "read_yaml"]
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[str | int, ...]
@@ -97,15 +97,19 @@ def _explain(model: type[BaseModel], error: Any, lines: dict[Location, int], pat
     dotted = ".".join(str(part) for part in at or location) or "(top)"
     where = f"{path}:{lines.get(at, 1)}: {dotted}"
     if error["type"] == "extra_forbidden":
-        known = _known_keys(model, location[:-1])
-        hint = did_you_mean(str(location[-1]), known) or (f" Known: {', '.join(sorted(known))}." if known else "")
-        return f"{where}: unknown key {location[-1]!r}.{hint}"
+        return f"{where}: unknown key {location[-1]!r}.{key_hint(model, location)}"
     if error["type"] == "missing":
         return f"{where}: the key {location[-1]!r} is missing"
     message = error["msg"].removeprefix("Value error, ")
     return (
         f"{where}: {message}, not {error['input']!r}" if not isinstance(error["input"], dict) else f"{where}: {message}"
     )
+
+
+def key_hint(model: type[BaseModel], location: Location) -> str:
+    """Return what may have been meant by an unknown key at `location` of a model."""
+    known = _known_keys(model, location[:-1])
+    return did_you_mean(str(location[-1]), known) or (f" Known: {', '.join(sorted(known))}." if known else "")
 
 
 def _known_keys(model: type[BaseModel], location: Location) -> list[str]:

@@ -7,11 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from codesign.errors import ConfigError
 from codesign.nn.learned_masks import MagnitudeMask, RegrowMask
 from codesign.nn.learned_sources import LearnedMask
 from codesign.nn.masks import Mask, RandomMask
-from codesign.nn.plugins import find_class
+from codesign.nn.plugins import build, find_class
 
 __all__ = ["MASKS", "find_mask", "make_mask"]
 
@@ -41,10 +40,7 @@ def make_mask(
     options: dict[str, Any] | None = None,
 ) -> Mask:
     """Build the mask `name` and draw its first sources; wrong options are a ConfigError."""
-    kind = find_mask(name)
-    try:
-        made = kind(rows, signals, fan_in=fan_in, generator=generator, usable=usable, layer=layer, **(options or {}))
-    except TypeError as problem:
-        raise ConfigError(f"sparsity method {name!r} does not take these options: {problem}") from None
+    settings = {"fan_in": fan_in, "generator": generator, "usable": usable, "layer": layer}
+    made = build(find_mask(name), rows, signals, what="sparsity method", name=name, options=options, **settings)
     made.start()
     return made

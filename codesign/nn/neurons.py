@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from codesign.errors import ConfigError
-from codesign.nn.plugins import find_class
+from codesign.nn.plugins import build, find_class
 
 __all__ = ["NEURONS", "LinearNeurons", "MlpNeurons", "NeuronFunction", "PolynomialNeurons", "make_neurons"]
 
@@ -181,7 +181,4 @@ def make_neurons(
 ) -> NeuronFunction:
     """Build the neuron function `name` for a layer; wrong options are a ConfigError."""
     kind = find_class(name, NeuronFunction, known=NEURONS, what="neuron function")
-    try:
-        return kind(neurons, fan_in, generator=generator, **(options or {}))
-    except TypeError as problem:
-        raise ConfigError(f"neuron function {name!r} does not take these options: {problem}") from None
+    return build(kind, neurons, fan_in, what="neuron function", name=name, options=options, generator=generator)

@@ -14,8 +14,8 @@ from brevitas.nn import QuantHardTanh, QuantIdentity, QuantReLU
 from brevitas.quant import SignedBinaryActPerTensorConst, Uint8ActPerTensorFloat
 from torch import Tensor, nn
 
-from codesign.errors import ConfigError, UnsupportedModel
-from codesign.nn.plugins import find_class
+from codesign.errors import UnsupportedModel
+from codesign.nn.plugins import build, find_class
 
 __all__ = ["QUANTIZERS", "BrevitasQuantizer", "Quantizer", "Role", "make_quantizer", "sign"]
 
@@ -184,10 +184,7 @@ def make_quantizer(name: str, bits: int, *, role: Role, options: dict[str, Any] 
     kind = find_class(name, Quantizer, known=QUANTIZERS, what="quantizer")
     if role not in kind.roles:
         return BrevitasQuantizer(bits, role=role)
-    try:
-        made = kind(bits, role=role, **(options or {}))
-    except TypeError as problem:
-        raise ConfigError(f"quantizer {name!r} does not take these options: {problem}") from None
+    made = build(kind, bits, what="quantizer", name=name, options=options, role=role)
     _check_quantizer(made, name)
     return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import shlex
@@ -13,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from codesign.errors import ToolFailed, ToolNotFound
 
@@ -20,6 +22,8 @@ __all__ = ["Finished", "run"]
 
 _LOG_LIMIT = 200 * 2**20
 _TAIL_LINES = 20
+_PR_SET_PDEATHSIG = 1
+_libc: Any = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ def run(
 
     environment: values to set; None unsets. stdin: what the program reads there; nothing where None. Raises
     ToolFailed (exit code, signal, "timeout", "log limit") with the log's tail, ToolNotFound when the program does not
-    exist or cannot be started. The whole process group is killed on a limit and when we are interrupted.
+    exist or cannot be started. The whole process group is killed on a limit and when we are interrupted; the program
+    itself also when our process is killed (Linux, PR_SET_PDEATHSIG).
     """
     words = [str(word) for word in command]
     text = shlex.join(words)
@@ -60,6 +65,7 @@ def run(
     env = {k: v for k, v in {**os.environ, **(environment or {})}.items() if v is not None}
 
     def limit() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if memory_gb is not None:
             size = int(memory_gb * 2**30)
             resource.setrlimit(resource.RLIMIT_AS, (size, size))

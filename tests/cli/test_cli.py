@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -125,3 +127,47 @@ def test_examples_have_a_cost(tmp_path):
     for path in found:
         done = cods("cost", path, "--json", folder=tmp_path)
         assert done.returncode == 0, (path, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["jsc-x"], "no topology preset 'jsc-x'. Did you mean \"jsc-s\""),
+        (["jsc-s", "--inputs", "-3"], "Invalid value for '--inputs'"),
+        (["bare.yaml"], "layers must stand under `topology:`"),
+    ],
+)
+def test_what_has_no_cost_is_refused(tmp_path, words, told):
+    (tmp_path / "bare.yaml").write_text("layers:\n  - {width: 2, fan_in: 2, bits: 1}\n")
+    done = cods("cost", *words, folder=tmp_path)
+    assert done.returncode in (1, 2) and told in " ".join(done.stderr.split()), done.stderr
+
+
+def test_a_preset_takes_other_inputs_and_answers(tmp_path):
+    done = cods("cost", "jsc-s", "--inputs", 8, "--answers", 3, "--json", folder=tmp_path)
+    assert json.loads(done.stdout)["layers"][-1]["neurons"] == 3
+
+
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_stopped_build_ends_its_tools_and_says_how_to_go_on(tmp_path, number, word):
+    """A doctor whose Verilator never answers is stopped; the tool ends with it."""
+    slow = tmp_path / "verilator"
+    slow.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nsleep 600\n")
+    slow.chmod(0o755)
+    environment = {**os.environ, "CODESIGN_VERILATOR": str(slow)}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "codesign", "doctor"], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip()):
+        assert time.monotonic() < deadline and child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(number)
+    _, told = child.communicate(timeout=60)
+    assert child.returncode == 128 + number and f"{word}; what is finished is kept" in told
+    tool = int((tmp_path / "pid").read_text())
+    for _ in range(100):
+        if not Path(f"/proc/{tool}").exists():
+            break
+        time.sleep(0.05)
+    assert not Path(f"/proc/{tool}").exists()

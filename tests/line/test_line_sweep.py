@@ -76,3 +76,10 @@ def test_progress_keeps_what_a_sweep_says_and_counts_silent_work(capsys, monkeyp
 def test_line_is_silent_without_a_listener(small_config, tmp_path, capsys):
     Line(small_config, tmp_path / "run", folder=tmp_path).build(until="data")
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_unknown_key_is_refused_before_anything_is_built(sweep, tmp_path):
+    path = sweep("\n  seed: [1]\n  train.epoch: [1, 2]")
+    with pytest.raises(ConfigError, match=r"sweep.yaml:6: grid key 'train.epoch': unknown key 'epoch'. Did you mean"):
+        run_sweep(path, tmp_path / "runs", notify=lambda *_: None)
+    assert not (tmp_path / "runs").exists()

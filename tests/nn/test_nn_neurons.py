@@ -104,7 +104,7 @@ def test_options_go_to_the_kinds_that_take_them():
         ("polynomial", {"degree": 6}, "more than 4096"),
         ("mlp", {"hidden": 0}, "hidden 1 to 256"),
         ("lineer", {}, "Did you mean"),
-        ("mlp", {"degree": 1}, "does not take these options"),
+        ("mlp", {"degree": 1}, "does not take the option 'degree'"),
     ],
 )
 def test_wrong_options_are_named(kind, options, message):

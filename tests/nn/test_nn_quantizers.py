@@ -97,7 +97,7 @@ def test_a_users_quantizer_serves_only_its_roles_and_must_be_legal():
         make_quantizer(f"{__name__}:Float", 2, role="hidden")
     with pytest.raises(UnsupportedModel, match="4 finite float64"):
         make_quantizer(f"{__name__}:Short", 2, role="hidden")
-    with pytest.raises(ConfigError, match="does not take these options"):
+    with pytest.raises(ConfigError, match="does not take the option 'colour'"):
         make_quantizer(name, 2, role="hidden", options={"colour": 1})
     with pytest.raises(ConfigError, match="Did you mean"):
         make_quantizer("brevita", 2, role="hidden")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -171,3 +172,23 @@ def test_long_commands_are_cut_in_messages_only(tmp_path):
         run(python("import sys; sys.exit(1) #" + "x" * 999), tmp_path, log="x.log", timeout_s=60)
     assert len(str(caught.value).splitlines()[0]) < 500
     assert "x" * 999 in caught.value.command
+
+
+@needs_proc
+def test_a_program_dies_with_us_even_where_we_are_killed(tmp_path):
+    inner = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    ours = f"""
+import sys
+from pathlib import Path
+from codesign.tools import run
+run([sys.executable, "-S", "-c", {inner!r}], Path({str(tmp_path)!r}), log="x.log", timeout_s=600)
+"""
+    child = subprocess.Popen([sys.executable, "-c", ours])
+    log = tmp_path / "x.log"
+    deadline = time.monotonic() + 60
+    while not (log.exists() and log.read_text().strip()):
+        assert time.monotonic() < deadline and child.poll() is None
+        time.sleep(0.05)
+    child.kill()
+    child.wait()
+    assert gone(int(log.read_text()))
