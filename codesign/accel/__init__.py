@@ -10,9 +10,17 @@ from codesign.accel.cost import (
     worst_case_luts,
 )
 from codesign.accel.devices import Device, Family, device, devices, read_device
+from codesign.accel.family import AcceleratorFamily, Cost, Figure, Point, Refusal, Simulated, Violation
 from codesign.accel.space import Columns, Knob, Space, Value, read_space, space
 
 __all__ = [
+    "AcceleratorFamily",
+    "Cost",
+    "Figure",
+    "Point",
+    "Refusal",
+    "Simulated",
+    "Violation",
     "Columns",
     "Device",
     "Family",

@@ -13,6 +13,7 @@ import typer
 from codesign import __version__
 from codesign.cli import build, doctor, show, spaces
 from codesign.errors import CodesignError
+from codesign.plugins import blame
 
 __all__ = ["app", "main"]
 
@@ -60,7 +61,7 @@ def main() -> None:
         full = " (the disk is full: free space, then `cods resume RUN`)" if problem.errno == errno.ENOSPC else ""
         _end(problem, f"error: {problem}{full}", 1)
     except Exception as problem:  # noqa: BLE001 - the last line of defence: no traceback without --debug
-        if told := _users_own(problem):
+        if told := blame(problem):
             _end(problem, f"error: {told}", 1)
         text = f"defect in codesign: {type(problem).__name__}: {problem}\nRun with --debug and report the traceback."
         _end(problem, text, 2)
@@ -71,11 +72,6 @@ def _stopped(number: int, frame: Any) -> None:
     what = "interrupted" if number == signal.SIGINT else "terminated"
     print(f"{what}; what is finished is kept: `cods resume RUN` goes on", file=sys.stderr)
     sys.exit(128 + number)
-
-
-def _users_own(problem: BaseException) -> str | None:
-    plugins = sys.modules.get("codesign.nn.plugins")  # imported only where a network was built
-    return plugins.blame(problem) if plugins is not None else None
 
 
 def _end(problem: BaseException, text: str, status: int) -> None:

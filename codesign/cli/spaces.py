@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +23,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Check and sample configuration spaces.", no_args_is_help=True)
     group.command("check")(check)
     group.command("sample")(sample)
+    group.command("evaluate")(evaluate)
     app.add_typer(group, name="space")
 
 
@@ -54,3 +57,48 @@ def sample(
     for row in found.sample(count, rng=np.random.default_rng(seed)):
         settings = {knob.name: knob.values[i] for knob, i in zip(found.knobs, row, strict=True)}
         print(json.dumps(settings))
+
+
+def evaluate(
+    name: SpaceArgument,
+    network: Annotated[Path, typer.Argument(help="What is to run: a file that the family reads, or a preset.")],
+    device_name: Annotated[str, typer.Option("--device", help="A device (`cods devices`), or a YAML file.")],
+    point: Annotated[Path | None, typer.Option(help="One point (YAML): its broken rules, or its figures.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many points to draw where none is given.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
+) -> None:
+    """Validate and cost one point, or say how many of the points drawn are valid and which rules the others break."""
+    import numpy as np
+    from rich.table import Table
+
+    from codesign.accel import device
+    from codesign.accel.family import points_of
+    from codesign.config import read_yaml
+    from codesign.errors import ConfigError
+    from codesign.families import find_family
+
+    family = find_family(name)
+    target, wanted = device(device_name), family.read_network(network)
+    if point is not None:
+        settings, _ = read_yaml(point)
+        if not isinstance(settings, dict):
+            raise ConfigError(f"{point}:1: must be a mapping of knobs to values")
+        cost = family.cost(family.check(settings, wanted, target), wanted, target)
+        table = Table(title=f"{point.stem} with {network.stem} on {target.name}: valid")
+        for heading in ("figure", "value", "unit", "origin"):
+            table.add_column(heading, justify="right" if heading == "value" else "left")
+        for key, figure in cost.items():
+            table.add_row(key, f"{figure.value:,.6g}", figure.unit, figure.origin)
+    else:
+        columns = family.space.columns(family.space.sample(count, rng=np.random.default_rng(seed)))
+        valid = family.valid(columns, wanted, target)
+        broken: Counter[str] = Counter()
+        for one in points_of({key: values[~valid] for key, values in columns.items()}):
+            broken.update({violation.rule for violation in family.validate(one, wanted, target)})
+        share = f"{int(valid.sum()):,} of {count:,} points drawn are valid"
+        table = Table(title=f"{family.space.name} with {network.stem} on {target.name}: {share}")
+        table.add_column("rule")
+        table.add_column("points that break it", justify="right")
+        for rule, points in broken.most_common():
+            table.add_row(rule, f"{points:,}")
+    terminal().print(table)

@@ -10,7 +10,7 @@ from torch import Tensor
 from codesign.nn.learned_masks import MagnitudeMask, RegrowMask
 from codesign.nn.learned_sources import LearnedMask
 from codesign.nn.masks import Mask, RandomMask
-from codesign.nn.plugins import build, find_class
+from codesign.plugins import build, find_class
 
 __all__ = ["MASKS", "find_mask", "make_mask"]
 

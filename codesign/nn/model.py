@@ -22,10 +22,10 @@ from codesign.nn.inputs import fit_encoder
 from codesign.nn.layers import LayerShape, LutLayer
 from codesign.nn.mask_registry import find_mask, make_mask
 from codesign.nn.neurons import NEURONS, NeuronFunction, make_neurons
-from codesign.nn.plugins import find_class
 from codesign.nn.quantizers import make_quantizer
 from codesign.nn.seeds import generator
 from codesign.nn.trainable import TrainableModel
+from codesign.plugins import find_class
 
 if TYPE_CHECKING:
     from codesign.data import DataSet

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from codesign.errors import ConfigError
-from codesign.nn.plugins import build, find_class
+from codesign.plugins import build, find_class
 
 __all__ = ["NEURONS", "LinearNeurons", "MlpNeurons", "NeuronFunction", "PolynomialNeurons", "make_neurons"]
 

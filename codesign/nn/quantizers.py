@@ -15,7 +15,7 @@ from brevitas.quant import SignedBinaryActPerTensorConst, Uint8ActPerTensorFloat
 from torch import Tensor, nn
 
 from codesign.errors import UnsupportedModel
-from codesign.nn.plugins import build, find_class
+from codesign.plugins import build, find_class
 
 __all__ = ["QUANTIZERS", "BrevitasQuantizer", "Quantizer", "Role", "make_quantizer", "sign"]
 

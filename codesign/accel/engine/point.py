@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from codesign.accel.family import Refusal, Violation, refuse
 from codesign.errors import SpaceError, did_you_mean
 
 __all__ = ["ADDRESS_BITS", "MAX_LAYERS", "EnginePoint", "Refusal", "Violation", "refuse"]
@@ -41,32 +42,6 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "stream_out_bits": _STREAMS,
 }
 _DEPTHS = ("weight_depth", "bank_depth", "param_depth", "answer_depth")
-
-
-@dataclass(frozen=True)
-class Violation:
-    """One broken rule: its name, the layer it concerns ("" for the point itself), and the numbers that clash."""
-
-    rule: str
-    layer: str
-    message: str
-
-    def __str__(self) -> str:
-        where = f"layer {self.layer!r}: " if self.layer else ""
-        return f"{self.rule}: {where}{self.message}"
-
-
-class Refusal(SpaceError):
-    """A point, or a program for it, that breaks rules; `violations` holds them, at least one."""
-
-    def __init__(self, *violations: Violation):
-        super().__init__("; ".join(map(str, violations)))
-        self.violations = violations
-
-
-def refuse(rule: str, layer: str, message: str) -> Refusal:
-    """Return the error of one violation."""
-    return Refusal(Violation(rule, layer, message))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 import pytest
 
 from codesign.errors import ConfigError
-from codesign.nn.plugins import blame, build, find_class
+from codesign.plugins import blame, build, find_class
 
 
 class Base:

@@ -1,0 +1,82 @@
+"""The folded engine as a family: its rules, its exact cycles, its estimates, its Verilog and its simulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from codesign.accel import AcceleratorFamily, Columns, Cost, Device, Figure, Point, Simulated, Violation
+from codesign.accel.engine import EnginePoint, compile_program, cycles
+from codesign.accel.engine.validate import EngineRules
+from codesign.accel.space import Space
+from codesign.errors import MismatchError
+from codesign.ir.conv_presets import conv_preset
+from codesign.ir.integer import IntegerNetwork
+from codesign.ir.integer_random import random_network
+from codesign.ir.integer_store import load_integer
+
+__all__ = ["EngineFamily"]
+
+
+class EngineFamily(AcceleratorFamily):
+    """Networks over feature maps on one folded array; `network` is an `IntegerNetwork`."""
+
+    def __init__(self, space: Space):
+        """`space`: the engine's own, or one with fewer knobs: what it leaves out is as `EnginePoint` has it."""
+        super().__init__(space)
+        self._rules: EngineRules | None = None
+
+    def read_network(self, path: Path) -> IntegerNetwork:
+        """Read the network.npz of a run, or take a preset by its name, with weights drawn by seed 0."""
+        if path.suffix or path.exists():
+            return load_integer(path)
+        return random_network(conv_preset(str(path))(), seed=0)
+
+    def validate(self, point: Point, network: IntegerNetwork, device: Device | None = None) -> tuple[Violation, ...]:
+        """Return every structural rule that the point breaks with the network."""
+        return self._of(network).violations(self._point(point))
+
+    def valid(self, columns: Columns, network: IntegerNetwork, device: Device | None = None) -> NDArray[np.bool_]:
+        """Return which of many points break no rule, at about 2 million points a second."""
+        return self._of(network).valid(columns)
+
+    def cost(self, point: Point, network: IntegerNetwork, device: Device) -> Cost:
+        """Return the exact cycles of one image by itself, and between images."""
+        program = compile_program(network, self._point(point))
+        one, two = cycles(program, images=1).total, cycles(program, images=2).total
+        return {"cycles": Figure(one, "cycles", "exact"), "interval": Figure(two - one, "cycles", "exact")}
+
+    def generate(self, point: Point, network: IntegerNetwork, folder: Path) -> None:
+        """Write the engine's folder: rtl/, design.json, README.md, a FuseSoC core."""
+        from codesign.rtl.engine import generate
+
+        self.check(point, network)
+        generate(self._point(point), folder)
+
+    def simulate(self, folder: Path, network: IntegerNetwork, inputs: ArrayLike, *, work: Path) -> Simulated:
+        """Run images (samples, channels, height, width) on a generated engine in Verilator."""
+        from codesign.accel.engine import interpret
+        from codesign.rtl.engine import EngineDesign
+        from codesign.simulate.engine import EngineJob, build_engine, run_programs
+
+        point = EngineDesign.load(folder).point
+        program = compile_program(network, point)
+        images = np.asarray(inputs, dtype=np.int64)
+        built = build_engine(folder, work=work / "build")
+        jobs = [EngineJob(program, images), EngineJob(program, images[:1])]
+        ran, single = run_programs(built.program, point, jobs, work=work / "run")
+        if ran.complaints or ran.error != "NONE":
+            raise MismatchError(f"the engine of {folder} ended with {ran.error}: {'; '.join(ran.complaints)}")
+        wrong = (ran.answers != interpret(program, images)["answers"]).reshape(len(images), -1).any(axis=1)
+        return Simulated(len(images), int(wrong.sum()), single.cycles)
+
+    def _point(self, point: Point) -> EnginePoint:
+        return EnginePoint.from_dict(self.space.check(point))
+
+    def _of(self, network: IntegerNetwork) -> EngineRules:
+        """The rules of a network; those of the last one asked for are kept."""
+        if self._rules is None or self._rules.network is not network:
+            self._rules = EngineRules(network)
+        return self._rules
