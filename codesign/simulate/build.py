@@ -129,7 +129,7 @@ def build_bench(
         return _finish(cache, key, work, scratch / "obj" / prefix, time.monotonic() - started)
 
 
-def build_protocol(design: Design, folder: Path, *, verilator: Verilator, work: Path, timeout_s: float) -> Built:
+def build_protocol(design: Sourced, folder: Path, *, verilator: Verilator, work: Path, timeout_s: float) -> Built:
     """Compile the design of `folder` for cocotb to `work`/<top>, through cocotb's runner. Raises ToolFailed."""
     script = resource_dir("sim") / "run_cocotb.py"
     tools = [*_toolchain(verilator), "cocotb", version("cocotb"), sys.prefix]

@@ -11,8 +11,7 @@ from xml.etree import ElementTree
 
 from codesign.errors import ToolFailed, ToolNotFound, ToolTooOld
 from codesign.resources import resource_dir
-from codesign.rtl import Design
-from codesign.simulate.build import build_protocol
+from codesign.simulate.build import Sourced, build_protocol
 from codesign.simulate.result import ProtocolResult
 from codesign.tools import run
 from codesign.tools.verilator import Verilator
@@ -36,7 +35,7 @@ def cocotb_version() -> str:
 
 
 def run_protocol(
-    design: Design, folder: Path, *, verilator: Verilator, work: Path, timeout_s: float, seed: int = 1
+    design: Sourced, folder: Path, *, verilator: Verilator, work: Path, timeout_s: float, seed: int = 1
 ) -> tuple[ProtocolResult, str]:
     """Build and run the cocotb bench on the design of `folder`; return its result and the end of its log.
 
