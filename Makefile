@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint bench clean
+.PHONY: help install demo test test-slow fuzz lint bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,11 @@ test: install ## the tests (without the slow ones)
 
 test-slow: install ## the slow tests too
 	$(BIN)/python -m pytest -m 'not gpu'
+
+N    ?= 400
+SEED ?= 1
+fuzz: install ## N random programs on random engines, data and cycles checked (N=400 SEED=1; ONLY=SEED:PROGRAM repeats one)
+	$(BIN)/python tests/engine/fuzz.py $(N) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
 
 lint: install ## ruff, pyright, import-linter
 	$(BIN)/ruff check .
