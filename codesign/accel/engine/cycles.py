@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from codesign.accel.engine.point import EnginePoint
 from codesign.accel.engine.program import LayerProgram, Program
 
-__all__ = ["FETCH_CYCLES", "PSUM_DISTANCE", "Cycles", "cycles", "issue_cycles", "layer_cycles", "load_cycles"]
+__all__ = [
+    "FETCH_CYCLES",
+    "FIXED_CYCLES",
+    "PSUM_DISTANCE",
+    "Cycles",
+    "cycles",
+    "issue_cycles",
+    "layer_cycles",
+    "load_cycles",
+]
 
 FETCH_CYCLES = 18
 """Clocks in which a layer's descriptor is read and checked."""
@@ -20,7 +29,7 @@ FETCH_CYCLES = 18
 PSUM_DISTANCE = 3
 """Clocks after which a partial sum that was read can be read again."""
 
-_FIXED = 12
+FIXED_CYCLES = 12
 """Clocks of a layer beside its operands, its last group and the array's registers: 1 start, 3 address and memory,
 1 accumulator, 6 requantizer, 1 writer."""
 
@@ -68,7 +77,7 @@ def issue_cycles(point: EnginePoint, *, pixels: int, groups: int, taps: int) -> 
 def layer_cycles(point: EnginePoint, layer: LayerProgram) -> int:
     """Clocks of one layer: its operands, then the way of its last group through array, serializer and requantizer."""
     issue = issue_cycles(point, pixels=layer.out.pixels, groups=layer.groups, taps=layer.taps)
-    return issue + point.pe + point.pipeline + _FIXED
+    return issue + point.pe + point.pipeline + FIXED_CYCLES
 
 
 def load_cycles(program: Program, gaps: Sequence[int] = ()) -> int:
