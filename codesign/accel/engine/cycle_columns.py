@@ -66,28 +66,30 @@ _READ = (
 
 
 class _Law:
-    """The recurrence of `cycles`, with arrays for times. A load costs beats alone: gaps and stalls are not known here."""
+    """The recurrence of `cycles`, with arrays for times and without gaps and stalls."""
 
     def __init__(self, rules: EngineRules, at: Mapping[str, Array]):
         self.at, self.layers = at, len(rules.network.layers)
         rows, lanes = at["pe"].astype(np.int64), at["simd"].astype(np.int64)
         stream_in, stream_out = at["stream_in_bits"].astype(np.int64), at["stream_out_bits"].astype(np.int64)
-        self.which = np.log2(rows).astype(np.int64) * _ROWS + np.log2(lanes).astype(np.int64)
-        self.nest = self.which * 2 + (at["dataflow"] == "weight_stationary")
-        self.issue, self.words = _tables(rules)
-        self.overhead = rows + at["pipeline"] + FIXED_CYCLES
+        self.which: Counts = np.log2(rows).astype(np.int64) * _ROWS + np.log2(lanes).astype(np.int64)
+        self.nest: Counts = self.which * 2 + (at["dataflow"] == "weight_stationary")
+        self.issue: list[Counts]
+        self.words: list[Counts]
+        self.issue, self.words = (list(table) for table in _tables(rules))
+        self.overhead: Counts = rows + at["pipeline"] + FIXED_CYCLES
         self.double = at["double_buffer"].astype(bool)
         image = rules.shapes[INPUT]
         image_words = -(-image.channels // lanes) * image.pixels
-        self.image = image_words * -(-lanes * at["activation_bits"] // stream_in)
-        self.weight_beats = -(-rows * lanes * at["weight_bits"] // stream_in)
+        self.image: Counts = image_words * -(-lanes * at["activation_bits"] // stream_in)
+        self.weight_beats: Counts = -(-rows * lanes * at["weight_bits"] // stream_in)
         answers = rules.shapes[rules.network.layers[-1].name].size
         wide = -(-answers // np.maximum(1, stream_out // ANSWER_BITS))
-        self.unload = 1 + wide * np.maximum(1, ANSWER_BITS // stream_out)
+        self.unload: Counts = 1 + wide * np.maximum(1, ANSWER_BITS // stream_out)
 
     def resident(self, rows: Array) -> tuple[Counts, Counts]:
         """Weights stay: nothing is waited for but the image."""
-        body = self.issue.sum(axis=0)[self.nest[rows]] + self.layers * (FETCH_CYCLES + self.overhead[rows])
+        body = np.sum(self.issue, axis=0)[self.nest[rows]] + self.layers * (FETCH_CYCLES + self.overhead[rows])
         body, image, double = body + self.unload[rows], self.image[rows], self.double[rows]
         total = image + 1 + body
         # The next image loads from one clock after the first layer's start, which is FETCH_CYCLES after the wait.
@@ -98,9 +100,11 @@ class _Law:
         """Weights come layer by layer: two images' worth of the recurrence."""
         double, beats, unload = self.double[rows], self.weight_beats[rows], self.unload[rows]
         image, which, nest = self.image[rows], self.which[rows], self.nest[rows]
-        overhead, time = self.overhead[rows], np.zeros(len(rows), dtype=np.int64)
-        image_ready, ends = image, []
-        weights_ready = self.words[0][which] * beats
+        overhead: Counts = self.overhead[rows]
+        time: Counts = np.zeros(len(rows), dtype=np.int64)
+        image_ready: Counts = image
+        ends: list[Counts] = []
+        weights_ready: Counts = self.words[0][which] * beats
         for _ in range(2):
             time = np.maximum(time, image_ready) + 1
             for index in range(self.layers):
