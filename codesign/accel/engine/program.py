@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from codesign.accel.engine.point import ANSWER_BITS, EnginePoint
 from codesign.accel.engine.registers import encode_descriptor
+from codesign.errors import DataError
 from codesign.ir.integer import Integers, Levels, MapShape
 
 __all__ = ["LayerProgram", "Program", "Words"]
@@ -150,11 +151,20 @@ class Program:
         return np.stack([encode_descriptor(layer.fields) for layer in self.layers])
 
     def image_codes(self, images: ArrayLike) -> NDArray[np.uint8]:
-        """Lay out input values (samples, channels, height, width) as (samples, words, simd) lane codes."""
-        values = np.asarray(images, dtype=np.int64)
+        """Lay out input values (samples, channels, height, width) as (samples, words, simd) lane codes.
+
+        Another shape, or a value that is none of the input's levels, is a DataError.
+        """
+        given = np.asarray(images)
+        values = given.astype(np.int64)
         shape, simd = self.input_shape, self.point.simd
-        if values.shape[1:] != (shape.channels, shape.height, shape.width) or not self.input_levels.legal(values):
-            raise ValueError(f"images must be (samples, {shape}) of {self.input_levels}, not {values.shape}")
+        right = values.shape[1:] == (shape.channels, shape.height, shape.width) and bool((values == given).all())
+        if not right or not self.input_levels.legal(values):
+            held = f"{given.min()} to {given.max()}" if given.size else "nothing"
+            raise DataError(
+                f"{self.name!r} takes images (samples, {shape.channels}, {shape.height}, {shape.width}) of values of "
+                f"{self.input_levels}; given were {given.shape}, {held}"
+            )
         words = -(-shape.channels // simd)
         lanes = np.zeros((len(values), shape.height, shape.width, words * simd), dtype=np.int64)
         lanes[..., : shape.channels] = np.moveaxis(values, 1, 3)
@@ -196,8 +206,12 @@ class Program:
         return beats
 
     def read_answers(self, beats: list[int]) -> Integers:
-        """Read the answers of one image from the beats of the output stream."""
-        width = self.point.stream_out_bits
+        """Read the answers of one image from the beats of the output stream; too few or too many are a DataError."""
+        width, due = self.point.stream_out_bits, self.point.answer_beats(self.answers)
+        if len(beats) != due:
+            raise DataError(
+                f"the {self.answers} answers of an image take {due} beats of {width} bits, not {len(beats)}"
+            )
         whole = b"".join(beat.to_bytes(width // 8, "little") for beat in beats)
         return np.frombuffer(whole, dtype="<i4", count=self.answers).astype(np.int64)
 
