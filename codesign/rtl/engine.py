@@ -15,16 +15,14 @@ import jinja2
 
 from codesign.accel.engine.point import ANSWER_BITS, EnginePoint
 from codesign.accel.engine.registers import DESCRIPTOR_TAG, register_map
+from codesign.accel.engine.structure import BLOCK_FROM
 from codesign.errors import ConfigError, DataError, SpaceError
 from codesign.resources import resource_dir
 
-__all__ = ["EngineDesign", "generate", "reference"]
+__all__ = ["EngineDesign", "engine_ports", "generate", "reference"]
 
 _VERSION = 1
 _IDENTITY = 0x434E4731
-_BLOCK_FROM = 65
-"""Memories of at least so many words are block RAM; shallower ones, and `weight_memory: lutram`, are made of LUTs."""
-
 _PARTS = {
     "engine_array": "array",
     "engine_product": "array",
@@ -114,7 +112,7 @@ def generate(point: EnginePoint, folder: Path, *, top: str = "engine_top") -> En
         "codes": {error.name: error.code for error in known.errors},
         "constants": _constants(point),
         "parameters": parameters,
-        "ports": list(_ports(point)),
+        "ports": list(engine_ports(point)),
         "top": top,
         "point": point,
         "summary": _summary(point),
@@ -170,17 +168,17 @@ def _parameters(point: EnginePoint) -> dict[str, int]:
         "BANKS": point.banks,
         "BANK_DEPTH": point.bank_depth,
         "BANK_ADDRESS": _bits(point.bank_depth),
-        "BANK_BLOCK": int(point.bank_depth >= _BLOCK_FROM),
+        "BANK_BLOCK": int(point.bank_depth >= BLOCK_FROM),
         "WEIGHT_DEPTH": point.weight_depth,
         "WEIGHT_ADDRESS": _bits(point.weight_depth),
         "WEIGHT_BLOCK": int(point.weight_memory == "bram"),
         "WEIGHT_CHUNKS": point.weight_beats,
         "PSUM_DEPTH": psums,
         "PSUM_ADDRESS": _bits(psums),
-        "PSUM_BLOCK": int(psums >= _BLOCK_FROM),
+        "PSUM_BLOCK": int(psums >= BLOCK_FROM),
         "PARAM_DEPTH": point.param_depth,
         "PARAM_ADDRESS": _bits(point.param_depth),
-        "PARAM_BLOCK": int(point.param_depth >= _BLOCK_FROM),
+        "PARAM_BLOCK": int(point.param_depth >= BLOCK_FROM),
         "PARAM_BEATS": point.parameter_beats,
         "IMAGE_BEATS": point.image_beats,
         "STREAM_IN": point.stream_in_bits,
@@ -191,7 +189,7 @@ def _parameters(point: EnginePoint) -> dict[str, int]:
         "ANSWER_LANE_BITS": lanes.bit_length() - 1,
         "ANSWER_WORDS": max(2, words),
         "ANSWER_ADDRESS": _bits(max(2, words)),
-        "ANSWER_BLOCK": int(words >= _BLOCK_FROM),
+        "ANSWER_BLOCK": int(words >= BLOCK_FROM),
     }
 
 
@@ -213,7 +211,7 @@ def _constants(point: EnginePoint) -> dict[str, int]:
     }
 
 
-def _ports(point: EnginePoint) -> Iterator[tuple[str, int, str]]:
+def engine_ports(point: EnginePoint) -> Iterator[tuple[str, int, str]]:
     """Yield (direction, bits, name) of the top's ports."""
     yield from (("input", 1, "aclk"), ("input", 1, "aresetn"))
     for name, bits, direction in (

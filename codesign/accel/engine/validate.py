@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.accel.devices import Device
 from codesign.accel.engine.banks import place_maps
 from codesign.accel.engine.compile import check_network
 from codesign.accel.engine.lower import kernel_of, layer_kind, lower_weights, sum_bounds, words_read
 from codesign.accel.engine.point import EnginePoint, Refusal, Violation
+from codesign.accel.engine.resources import resource_broken, resource_violations
 from codesign.ir.integer import INPUT, Add, Conv, IntegerLayer, IntegerNetwork, Levels
 
 __all__ = ["RULES", "EngineRules", "validate"]
@@ -42,12 +44,16 @@ Counts = NDArray[np.int64]
 _DEFAULTS = {"param_depth": EnginePoint.param_depth, "answer_depth": EnginePoint.answer_depth}
 
 
-def validate(point: EnginePoint, network: IntegerNetwork) -> tuple[Violation, ...]:
-    """Return every rule that `point` breaks by itself or with `network`, with layers and numbers; empty if none.
+def validate(
+    point: EnginePoint, network: IntegerNetwork, device: Device | None = None, *, share: float = 0.9
+) -> tuple[Violation, ...]:
+    """Return every rule that `point` breaks by itself, with `network` or on `device`, with numbers; empty if none.
 
-    A network that no engine runs is an UnsupportedModel. To check many points use `EngineRules` once.
+    With a device, `luts`, `ffs`, `brams` and `dsps` say where the engine takes more than `share` of it. A network that
+    no engine runs is an UnsupportedModel, a device whose family is not calibrated a ConfigError. To check many points
+    use `EngineRules` once.
     """
-    return EngineRules(network).violations(point)
+    return EngineRules(network).violations(point, device, share=share)
 
 
 @dataclass(frozen=True)
@@ -70,11 +76,15 @@ class EngineRules:
 
     # One point.
 
-    def violations(self, point: EnginePoint) -> tuple[Violation, ...]:
-        """Return every rule that the point breaks, by itself or with the network."""
+    def violations(
+        self, point: EnginePoint, device: Device | None = None, *, share: float = 0.9
+    ) -> tuple[Violation, ...]:
+        """Return every rule that the point breaks, by itself, with the network, or on a device (see `validate`)."""
         found = list(point.violations())
         if any(one.rule == "range" for one in found):
             return tuple(found)
+        if device is not None and not found:
+            found += resource_violations(point, device, share=share)
         network, loops = self.network, self.loops(point.pe, point.simd)
 
         def broken(rule: str, layer: str, message: str) -> None:
@@ -148,11 +158,13 @@ class EngineRules:
 
     # Many points.
 
-    def broken(self, columns: Mapping[str, NDArray[Any]]) -> dict[str, Mask]:
+    def broken(
+        self, columns: Mapping[str, NDArray[Any]], device: Device | None = None, *, share: float = 0.9
+    ) -> dict[str, Mask]:
         """Return, for every rule, which of many points break it: an array of truth values a rule.
 
         columns: values of the knobs, an array each (see `Space.columns`); param_depth and answer_depth may be left
-        out. Agrees with `violations`, rule by rule.
+        out. Agrees with `violations`, rule by rule; what a point that is none takes of a device is not asked.
         """
         at = {**{name: np.full(len(columns["pe"]), value) for name, value in _DEFAULTS.items()}, **columns}
         rows, lanes = np.asarray(at["pe"]), np.asarray(at["simd"])
@@ -185,11 +197,16 @@ class EngineRules:
         }
         for rule, needed in self._fixed_depths.items():
             found[rule] = at[rule] < needed
+        if device is not None:
+            itself = stationary & ((rows % lanes != 0) | (psum_depth < 2)) | ~stationary & (psum_depth != 0)
+            legal = ~(itself | found["depth"])
+            for rule, mask in resource_broken(at, device, share=share).items():
+                found[rule] = mask & legal
         return found
 
-    def valid(self, columns: Mapping[str, NDArray[Any]]) -> Mask:
+    def valid(self, columns: Mapping[str, NDArray[Any]], device: Device | None = None, *, share: float = 0.9) -> Mask:
         """Return which of many points break no rule."""
-        return ~np.any(np.stack(list(self.broken(columns).values())), axis=0)
+        return ~np.any(np.stack(list(self.broken(columns, device, share=share).values())), axis=0)
 
     # What the network needs.
 

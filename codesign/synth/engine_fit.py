@@ -1,0 +1,177 @@
+"""Fits the engine's resource estimates to a table of synthesised points, and says how far they are off on others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.accel.engine.resources import Calibration, Errors, Fitted, estimate
+from codesign.accel.engine.structure import columns_of, structure
+from codesign.config import dump_yaml
+from codesign.errors import ConfigError
+from codesign.synth.engine_sample import Sampled
+
+__all__ = ["fit_resources", "halves", "write_calibration"]
+
+Numbers = NDArray[np.float64]
+
+_EXPECTED_LUTS = {
+    "control.engine": 1800.0,
+    "control.weight_stationary": 80.0,
+    "control.streamed": 40.0,
+    "control.double_buffer": 30.0,
+    "array.xnor": 0.5,
+    "array.signs": 1.0,
+    "array.ladder": 1.5,
+    "array.ladder_rows": 0.5,
+    "array.ladder_products": 1.0,
+    "array.narrow_star": 1.2,
+    "array.pairs": 1.0,
+    "tree.adders": 1.0,
+    "tree.counts": 1.0,
+    "tree.doubled": 1.0,
+    "accumulators.sums": 2.0,
+    "accumulators.weight_stationary": 0.0,
+    "requantizer.serial": 1.0,
+    "requantizer.word": 0.5,
+    "requantizer.soft": 12.0,
+    "requantizer.split": 1.0,
+    "requantizer.bias": 8.0,
+    "memories.lut_ram": 1.0,
+    "memories.multiplexers": 0.4,
+    "memories.selects": 1.0,
+    "memories.banks": 0.4,
+    "memories.chunks": 4.0,
+    "streams.answers": 2.0,
+    "streams.image": 0.0,
+    "streams.weights": 0.1,
+}
+_EXPECTED_FFS = {
+    "control.engine": 1600.0,
+    "control.weight_stationary": 60.0,
+    "control.streamed": 30.0,
+    "control.double_buffer": 5.0,
+    "control.delay": 5.0,
+    "array.operands": 1.0,
+    "array.operands_dsp": 0.3,
+    "array.operands_pairs": 0.5,
+    "array.products": 1.0,
+    "array.products_dsp": 0.3,
+    "array.products_pairs": 1.0,
+    "tree.middle": 1.0,
+    "tree.end": 1.0,
+    "accumulators.sums": 1.0,
+    "requantizer.serial": 1.0,
+    "requantizer.word": 1.0,
+    "requantizer.sum": 1.0,
+    "requantizer.soft": 4.0,
+    "requantizer.split": 0.5,
+    "requantizer.bias": 1.0,
+    "memories.read": 1.0,
+    "memories.selects": 1.0,
+    "streams.image": 1.0,
+    "streams.weights": 1.0,
+}
+"""What a unit of each term would cost by the structure alone: a register bit one flip-flop, an adder bit one LUT."""
+
+_PRIOR = 0.05
+_SWEEPS = 20_000
+_SETTLED = 1e-10
+
+
+def halves(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which of `count` points are fitted and which are held out, as the seed draws them."""
+    order = np.random.default_rng(seed).permutation(count)
+    return np.sort(order[: count // 2]), np.sort(order[count // 2 :])
+
+
+def fit_resources(samples: Sequence[Sampled], *, family: str, seed: int, command: str, table: str) -> Calibration:
+    """Fit LUTs and flip-flops on one half of the points; measure the errors on both halves; check the exact counts.
+
+    A point whose block RAMs or DSP blocks are not those of the law is a ConfigError that shows both: then yosys has
+    changed its rules, and the law has to follow.
+    """
+    found = structure(columns_of(*(one.point for one in samples)), family)
+    measured = np.array([[one.half_brams, one.full_brams, one.dsps] for one in samples])
+    law = np.stack([found.half_brams, found.full_brams, found.dsps], axis=1)
+    wrong = np.flatnonzero((measured != law).any(axis=1))
+    if len(wrong):
+        at = int(wrong[0])
+        raise ConfigError(
+            f"{len(wrong)} of {len(samples)} points break the law of block RAMs and DSP blocks; the first is "
+            f"{samples[at].index}: (half, full, DSP) {law[at].tolist()} by law, {measured[at].tolist()} synthesised"
+        )
+    fit, other = halves(len(samples), seed)
+
+    def fitted(terms: Mapping[str, Numbers], values: list[int], expected: Mapping[str, float]) -> Fitted:
+        wanted, matrix = np.array(values, dtype=float), np.stack(list(terms.values()), axis=1)
+        priors = np.array([expected[name] for name in terms])
+        weights = _nonnegative(matrix[fit], wanted[fit], priors)
+        coefficients = {name: float(f"{w:.4g}") for name, w in zip(terms, weights, strict=True)}
+        errors = np.abs(np.rint(estimate(terms, coefficients)) - wanted) / wanted
+        return Fitted(coefficients=coefficients, fit=_errors(errors[fit]), held_out=_errors(errors[other]))
+
+    tools = sorted({one.tool for one in samples})
+    name, _, version = ", ".join(tools).partition(" ")
+    return Calibration(
+        family=family,
+        date=date.today().isoformat(),
+        tool=name,
+        tool_version=version,
+        command=command,
+        table=table,
+        seed=seed,
+        exact_brams=len(samples),
+        exact_dsps=len(samples),
+        of_points=len(samples),
+        luts=fitted(found.lut_terms, [one.luts for one in samples], _EXPECTED_LUTS),
+        ffs=fitted(found.ff_terms, [one.ffs for one in samples], _EXPECTED_FFS),
+    )
+
+
+def write_calibration(value: Calibration, path: Path) -> None:
+    """Write the calibration as YAML; `read_calibration` gives an equal one."""
+    head = (
+        f"# The folded engine's resource estimates on {value.family}: what a unit of each term costs, fitted to half\n"
+        f"# of the points of {value.table}. Made by `{value.command}`; see docs/engine_model.md.\n"
+    )
+    plain: dict[str, Any] = value.model_dump()
+    path.write_text(head + dump_yaml(plain), encoding="utf-8")
+
+
+def _errors(values: Numbers) -> Errors:
+    return Errors(
+        points=len(values),
+        median=round(float(np.median(values)), 4),
+        mean=round(float(values.mean()), 4),
+        worst=round(float(values.max()), 4),
+    )
+
+
+def _nonnegative(matrix: Numbers, wanted: Numbers, priors: Numbers) -> Numbers:
+    """Return the weights, none negative, with the least sum of squared relative errors, drawn a little to the priors.
+
+    The pull keeps a term that few points have where its meaning puts it; it counts as much as `_PRIOR` of a point's
+    error for a weight that is wrong by the whole of what the term is worth on average. Cyclic coordinate descent: the
+    problem is convex, so it ends at the least value.
+    """
+    scaled = matrix / wanted[:, None]
+    size = np.sqrt((scaled**2).mean(axis=0))
+    size[size == 0] = 1.0
+    scaled = scaled / size
+    pull = np.full(len(size), len(wanted) * _PRIOR**2)
+    gram = scaled.T @ scaled + np.diag(pull)
+    goal = scaled.T @ np.ones(len(wanted)) + pull * priors * size
+    weights = np.maximum(0, priors * size)
+    for _ in range(_SWEEPS):
+        before = weights.copy()
+        for j in range(len(weights)):
+            weights[j] = max(0.0, weights[j] + (goal[j] - gram[j] @ weights) / gram[j, j])
+        if np.abs(weights - before).max() < _SETTLED:
+            break
+    return weights / size
