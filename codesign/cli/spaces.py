@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     group.command("check")(check)
     group.command("sample")(sample)
     group.command("evaluate")(evaluate)
+    group.command("default")(default)
     app.add_typer(group, name="space")
 
 
@@ -102,3 +103,13 @@ def evaluate(
         for rule, points in broken.most_common():
             table.add_row(rule, f"{points:,}")
     terminal().print(table)
+
+
+def default(
+    device_name: Annotated[str, typer.Argument(help="A device (`cods devices`), or a YAML file.", metavar="DEVICE")],
+) -> None:
+    """Choose the device's default engine by the written rule, and print its file (accel_space/defaults/DEVICE.yaml)."""
+    from codesign.accel import device
+    from codesign.accel.engine.defaults import default_text
+
+    print(default_text(device(device_name)), end="")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from codesign.accel import AcceleratorFamily, Columns, Cost, Device, Figure, Point, Simulated, Violation
-from codesign.accel.engine import EnginePoint, compile_program, cycles
+from codesign.accel import AcceleratorFamily, Columns, Cost, Device, Point, Simulated, Violation
+from codesign.accel.engine import EnginePoint, compile_program
+from codesign.accel.engine.cost import engine_cost, engine_cost_columns
 from codesign.accel.engine.validate import EngineRules
 from codesign.accel.space import Space
 from codesign.errors import MismatchError
@@ -35,18 +37,23 @@ class EngineFamily(AcceleratorFamily):
         return random_network(conv_preset(str(path))(), seed=0)
 
     def validate(self, point: Point, network: IntegerNetwork, device: Device | None = None) -> tuple[Violation, ...]:
-        """Return every structural rule that the point breaks with the network."""
-        return self._of(network).violations(self._point(point))
+        """Return every rule that the point breaks by itself, with the network, or by what it takes of the device."""
+        return self._of(network).violations(self._point(point), device)
 
     def valid(self, columns: Columns, network: IntegerNetwork, device: Device | None = None) -> NDArray[np.bool_]:
-        """Return which of many points break no rule, at about 2 million points a second."""
-        return self._of(network).valid(columns)
+        """Return which of many points break no rule; about half a million points a second with a device."""
+        return self._of(network).valid(self._columns(columns), device)
 
     def cost(self, point: Point, network: IntegerNetwork, device: Device) -> Cost:
-        """Return the exact cycles of one image by itself, and between images."""
-        program = compile_program(network, self._point(point))
-        one, two = cycles(program, images=1).total, cycles(program, images=2).total
-        return {"cycles": Figure(one, "cycles", "exact"), "interval": Figure(two - one, "cycles", "exact")}
+        """Return exact cycles, block RAMs and DSP blocks, estimated LUTs, flip-flops and clock, and model energy."""
+        return engine_cost(self._point(point), network, device)
+
+    def costs(self, columns: Columns, network: IntegerNetwork, device: Device) -> dict[str, NDArray[np.float64]]:
+        """Return the figures of many points, NaN where a point is not valid; about half a million points a second."""
+        rules, filled = self._of(network), self._columns(columns)
+        valid = rules.valid(filled, device)
+        found = engine_cost_columns(rules, filled, device)
+        return {name: np.where(valid, values.astype(np.float64), np.nan) for name, values in found.items()}
 
     def generate(self, point: Point, network: IntegerNetwork, folder: Path) -> None:
         """Write the engine's folder: rtl/, design.json, README.md, a FuseSoC core."""
@@ -74,6 +81,16 @@ class EngineFamily(AcceleratorFamily):
 
     def _point(self, point: Point) -> EnginePoint:
         return EnginePoint.from_dict(self.space.check(point))
+
+    def _columns(self, columns: Columns) -> Columns:
+        """The columns of every setting: what a narrower space leaves out is as `EnginePoint` has it."""
+        count = len(next(iter(columns.values())))
+        left_out = {
+            field.name: np.full(count, field.default)
+            for field in fields(EnginePoint)
+            if field.name not in columns and field.default is not MISSING
+        }
+        return {**left_out, **columns}
 
     def _of(self, network: IntegerNetwork) -> EngineRules:
         """The rules of a network; those of the last one asked for are kept."""
