@@ -119,6 +119,8 @@ def main():
         from cocotb_tools.runner import get_runner
     except ImportError:
         sys.exit("cocotb 2.1 was not found: `pip install 'cocotb>=2.1'`")
+    if interface_of(design) == "engine" and importlib.util.find_spec("cocotbext") is None:
+        sys.exit("cocotbext-axi was not found: `pip install 'cocotbext-axi>=0.1.28'`")
     programs = options.verilator.parent if options.verilator else verilator_folder()
     os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ.pop("CXXFLAGS", None)

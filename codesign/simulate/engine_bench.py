@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from codesign.accel.engine import Program, cycles, register_map
 from codesign.accel.engine.cycles import FETCH_CYCLES
-from codesign.errors import ConfigError, DataError
+from codesign.errors import ConfigError, DataError, ToolNotFound
 from codesign.ir.integer import Integers
 from codesign.resources import resource_dir
 from codesign.rtl.engine import EngineDesign
@@ -79,10 +80,16 @@ def run_engine_bench(
 ) -> tuple[ProtocolResult, str]:
     """Build and run the cocotb bench of a folder that has one; return its result and the end of its log.
 
-    A failed test is in the result; a simulator that hangs, crashes or writes no results is a ToolFailed.
+    A failed test is in the result; a simulator that hangs, crashes or writes no results is a ToolFailed, a missing
+    cocotb or cocotbext-axi a ToolNotFound.
     """
     if not (folder / "vectors" / "program.json").is_file():
         raise DataError(f"{folder} has no vectors/program.json; write_engine_bench writes it")
+    if find_spec("cocotbext") is None:
+        raise ToolNotFound(
+            "cocotbext-axi (AXI masters for cocotb) is not installed. Install it with `pip install 'codesign[sim]'`, or "
+            "leave the bench out with `simulate: {cocotb: false}`."
+        )
     design = EngineDesign.load(folder)
     return run_protocol(design, folder, verilator=verilator, work=work, timeout_s=timeout_s, seed=seed)
 

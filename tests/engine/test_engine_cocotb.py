@@ -15,9 +15,10 @@ import pytest
 from codesign.accel.engine import EnginePoint, Program
 from codesign.accel.engine.compile import compile_program
 from codesign.accel.engine.draw import draw_network
-from codesign.errors import ConfigError, DataError
+from codesign.errors import ConfigError, DataError, ToolNotFound
 from codesign.ir.integer import Integers, trace_integer
 from codesign.rtl.engine import generate
+from codesign.simulate import engine_bench
 from codesign.simulate.engine_bench import run_engine_bench, write_engine_bench
 from codesign.tools.verilator import find_verilator
 
@@ -32,15 +33,15 @@ def drawn(point: EnginePoint, seed: int, layers: int = 3) -> tuple[Program, Inte
     return compile_program(network, point), images, trace_integer(network, images)[network.layers[-1].name]
 
 
-def alone(folder: Path, target: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def alone(folder: Path, target: str) -> subprocess.CompletedProcess[str]:
     """Run a target of the folder's Makefile without this package on Python's path."""
-    environment = {**os.environ, "PYTHONPATH": "", "VERILATOR_ROOT": "", **variables}
-    environment["VERILATOR_ROOT"] = str(find_verilator().path.parent.parent)
+    root = str(find_verilator().path.parent.parent)
+    environment = {**os.environ, "PYTHONPATH": "", "VERILATOR_ROOT": root}
     command = ["make", "-C", str(folder), target, f"PYTHON={sys.executable}"]
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=550, check=False)
 
 
-def test_the_bench_refuses_what_does_not_belong_together(tmp_path: Path) -> None:
+def test_the_bench_refuses_what_does_not_belong_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program, images, answers = drawn(POINT, 1)
     with pytest.raises(DataError, match="no design.json"):
         write_engine_bench(tmp_path, program, images, answers)
@@ -54,24 +55,48 @@ def test_the_bench_refuses_what_does_not_belong_together(tmp_path: Path) -> None
     with pytest.raises(DataError, match="no vectors/program.json"):
         run_engine_bench(tmp_path, verilator=find_verilator(), work=tmp_path / "w", timeout_s=60)
     files = write_engine_bench(tmp_path, program, images, answers)
+    monkeypatch.setattr(engine_bench, "find_spec", lambda name: None)
+    with pytest.raises(ToolNotFound, match="cocotbext-axi .* is not installed"):
+        run_engine_bench(tmp_path, verilator=find_verilator(), work=tmp_path / "w", timeout_s=60)
     before = [file.read_bytes() for file in files]
     assert write_engine_bench(tmp_path, program, images, answers) == files
     assert [file.read_bytes() for file in files] == before
 
 
 @pytest.mark.sim
-def test_the_bench_passes_on_a_right_engine_and_fails_on_a_wrong_answer(tmp_path: Path) -> None:
+def test_a_folder_simulates_itself_and_notices_what_is_wrong(tmp_path: Path) -> None:
+    """One build each of harness and cocotb, by the folder's own Makefile; then golden vectors that are off."""
     program, images, answers = drawn(POINT, 1)
     generate(POINT, tmp_path / "engine")
     write_engine_bench(tmp_path / "engine", program, images, answers)
-    # The folder alone, somewhere else.
-    folder = tmp_path / "moved"
-    shutil.move(tmp_path / "engine", folder)
-    result, text = run_engine_bench(folder, verilator=find_verilator(), work=tmp_path / "work", timeout_s=500)
-    assert result.failed == () and result.passed == result.tests >= 14, text
-    again = json.loads((folder / "vectors/program.json").read_text())
-    again["answers"][0][-1] += 1
-    again["law"]["layers"][0] += 1
-    (folder / "vectors/program.json").write_text(json.dumps(again))
-    result, _ = run_engine_bench(folder, verilator=find_verilator(), work=tmp_path / "work", timeout_s=500)
-    assert result.passed < result.tests / 2
+    folder = Path(shutil.move(tmp_path / "engine", tmp_path / "moved"))
+    for file in folder.rglob("*.py"):
+        assert "import codesign" not in file.read_text() and "from codesign" not in file.read_text()
+    for target, words in {
+        "help": "make cocotb",
+        "lint": "--lint-only",
+        "sim": "all answers bit-exact, all cycles equal",
+        "cocotb": "15 tests passed, 0 failed",
+    }.items():
+        done = alone(folder, target)
+        assert done.returncode == 0 and words in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
+    right = (folder / "vectors/program.json").read_text()
+    for path, text in ((("answers", 0, -1), "answer"), (("law", "layers", 0), "by the law"), (("law", "total"), "by")):
+        wrong = json.loads(right)
+        place = wrong
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] += 1
+        (folder / "vectors/program.json").write_text(json.dumps(wrong))
+        done = alone(folder, "sim")
+        assert done.returncode != 0 and text in done.stdout
+    command = [sys.executable, "sim/run_cocotb.py", "--only-test", "--build", "build/cocotb"]
+    wrong = json.loads(right)
+    wrong["answers"][0][-1] += 1
+    (folder / "vectors/program.json").write_text(json.dumps(wrong))
+    environment = {**os.environ, "VERILATOR_ROOT": str(find_verilator().path.parent.parent), "CODESIGN_IMAGES": "1"}
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env=environment, timeout=300, check=False
+    )
+    assert done.returncode == 1 and "failed: beats_without_a_gap" in done.stdout, done.stdout[-3000:]
+    assert "1 tests passed" in done.stdout  # the registers alone
