@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 from rich.table import Table
 
-from codesign.config import BuildConfig, Section, dump_yaml, read_yaml
+from codesign.config import RunConfig, Section, build_model_of, dump_yaml, read_yaml
 from codesign.config.yamlfile import key_hint, parse_model
 from codesign.errors import CodesignError, ConfigError
-from codesign.line import Line, Notify
+from codesign.line import Notify, new_line
 from codesign.rundir import write_json
 
 __all__ = ["SweepConfig", "SweepResult", "point_config", "points", "run_sweep"]
@@ -76,10 +76,10 @@ def _set(value: Any, path: list[str], new: Any, key: str) -> None:
         raise ConfigError(f"grid key {key!r}: there is nothing below {head!r}")
 
 
-def point_config(base: dict[str, Any], point: dict[str, Any], name: str) -> BuildConfig:
+def point_config(base: dict[str, Any], point: dict[str, Any], name: str) -> RunConfig:
     """Return the build configuration of one point; an illegal one is a ConfigError naming the point."""
     try:
-        return BuildConfig.model_validate(_with(base, point, name))
+        return build_model_of(base, where=name).model_validate(_with(base, point, name))
     except ValidationError as problem:
         first = problem.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -97,13 +97,14 @@ def _with(base: dict[str, Any], point: dict[str, Any], name: str) -> dict[str, A
 def _check_keys(sweep: SweepConfig, base: dict[str, Any], path: Path) -> None:
     """Refuse, before anything is built, a grid key that no build configuration has."""
     _, lines = read_yaml(path)
+    model = build_model_of(base, where=str(sweep.base))
     for key, values in sweep.grid.items():
         try:
-            BuildConfig.model_validate(_with(base, {key: values[0]}, sweep.name))
+            model.model_validate(_with(base, {key: values[0]}, sweep.name))
         except ValidationError as problem:
             for error in problem.errors():
                 if error["type"] == "extra_forbidden":
-                    hint = key_hint(BuildConfig, error["loc"])
+                    hint = key_hint(model, error["loc"])
                     where = f"{path}:{lines.get(('grid', key), 1)}"
                     raise ConfigError(f"{where}: grid key {key!r}: unknown key {error['loc'][-1]!r}.{hint}") from None
 
@@ -134,7 +135,7 @@ def run_sweep(path: Path, run: Path | None, *, notify: Notify) -> SweepResult:
         notify("sweep", f"{index + 1} of {len(grid)}, {name}: {values}", None)
         try:
             config = point_config(base, point, name)
-            Line(config, folder / name, folder=base_file.parent, notify=notify).build(until=sweep.until)
+            new_line(config, folder / name, folder=base_file.parent, notify=notify).build(until=sweep.until)
             built.append(folder / name)
         except CodesignError as problem:
             record["error"] = f"{type(problem).__name__}: {problem}"

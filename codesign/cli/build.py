@@ -9,7 +9,7 @@ import typer
 
 from codesign.cli.progress import StageProgress
 from codesign.cli.tables import terminal
-from codesign.config import BuildConfig, parse_model
+from codesign.config import parse_build
 from codesign.errors import CodesignError
 
 __all__ = ["register"]
@@ -42,12 +42,12 @@ def build(
     until: Annotated[str, typer.Option(help="The last stage to compute.")] = "report",
 ) -> None:
     """From data to report: train, extract, optimize, emit, simulate, synthesize."""
-    from codesign.line import Line
+    from codesign.line import new_line
 
-    model = parse_model(BuildConfig, config)
+    model = parse_build(config)
     target = run or Path("runs") / model.name
     with StageProgress() as progress:
-        Line(model, target, folder=config.parent, notify=progress.notify).build(until=until)
+        new_line(model, target, folder=config.parent, notify=progress.notify).build(until=until)
     _summary(target, until)
 
 
@@ -74,10 +74,11 @@ def _stage_command(stage: str):
 def _summary(run: Path, until: str) -> None:
     if until != "report":
         return
-    from codesign.report import summary_table
+    from codesign.report import summary_tables
 
     console = terminal()
-    console.print(summary_table(run))
+    for table in summary_tables(run):
+        console.print(table)
     console.print(f"report: {run / 'report.html'}", soft_wrap=True, highlight=False)
 
 

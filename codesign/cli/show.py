@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from codesign.cli.engine import engine_cost, read_engine
 from codesign.cli.tables import cost_table, devices_table, read_topology, terminal
 
 __all__ = ["register"]
@@ -26,7 +27,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Where to write the comparison page.")] = None,
 ) -> None:
     """Write a run's report.html again, print its figures as JSON, or compare several runs."""
-    from codesign.report import compare_runs, figures, summary_table, write_report
+    from codesign.report import compare_runs, figures, summary_tables, write_report
 
     console = terminal()
     if as_json:
@@ -35,7 +36,8 @@ def report(
         return
     if len(runs) == 1:
         write_report(runs[0])
-        console.print(summary_table(runs[0]))
+        for table in summary_tables(runs[0]):
+            console.print(table)
         console.print(f"report: {runs[0] / 'report.html'}", soft_wrap=True, highlight=False)
         return
     page = out or Path("compare.html")
@@ -50,9 +52,17 @@ def cost(
     lut_inputs: Annotated[int, typer.Option(help="Inputs of the device's LUT: 6 or 4.")] = 6,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Worst-case LUTs, table bits, depth and cycles of a topology, before any training."""
+    """Worst-case LUTs, table bits, depth and cycles of a topology, before any training; of an engine, its cycles."""
     from codesign.accel import topology_cost
+    from codesign.report import layers_table
 
+    if (engine := read_engine(topology)) is not None:
+        rows = engine_cost(engine, inputs=inputs, answers=answers)
+        if as_json:
+            print(json.dumps(rows, indent=2))
+        else:
+            terminal().print(layers_table(rows, title=f"{engine.name}: exact cycles of one image, before training"))
+        return
     shape = read_topology(topology, inputs=inputs, answers=answers)
     result = topology_cost(shape, lut_inputs=lut_inputs)
     if as_json:

@@ -18,6 +18,7 @@ __all__ = ["cost_table", "devices_table", "read_topology", "terminal"]
 KNOWN_SHAPES = {
     "digits": (64, 10, "classification"),
     "mnist": (784, 10, "classification"),
+    "cifar10": (3072, 10, "classification"),
     "unsw_nb15": (576, 2, "classification"),
     "jsc_openml": (16, 5, "classification"),
     "jsc_cernbox": (16, 5, "classification"),

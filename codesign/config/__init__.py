@@ -1,5 +1,7 @@
 """Configuration files: read with line numbers, checked by frozen models."""
 
+from codesign.config.engine import EngineBuildConfig, EngineConfig, EngineSimulateConfig
+from codesign.config.families import FAMILIES, build_model_of, parse_build
 from codesign.config.maps import ConvLayerConfig, ConvTopologyConfig
 from codesign.config.models import (
     AugmentConfig,
@@ -11,6 +13,7 @@ from codesign.config.models import (
     Number,
     RegistersConfig,
     RtlConfig,
+    RunConfig,
     Section,
     SimulateConfig,
     SparsityConfig,
@@ -22,17 +25,22 @@ from codesign.config.models import (
 from codesign.config.yamlfile import dump_yaml, parse_model, read_yaml
 
 __all__ = [
+    "FAMILIES",
     "AugmentConfig",
     "BuildConfig",
     "ConvLayerConfig",
     "ConvTopologyConfig",
     "DataConfig",
+    "EngineBuildConfig",
+    "EngineConfig",
+    "EngineSimulateConfig",
     "Flag",
     "InputsConfig",
     "LayerConfig",
     "Number",
     "RegistersConfig",
     "RtlConfig",
+    "RunConfig",
     "Section",
     "SimulateConfig",
     "SparsityConfig",
@@ -40,7 +48,9 @@ __all__ = [
     "TopologyConfig",
     "TrainConfig",
     "Whole",
+    "build_model_of",
     "dump_yaml",
+    "parse_build",
     "parse_model",
     "read_yaml",
 ]

@@ -21,6 +21,7 @@ __all__ = [
     "Number",
     "RegistersConfig",
     "RtlConfig",
+    "RunConfig",
     "Section",
     "SimulateConfig",
     "SparsityConfig",
@@ -293,15 +294,22 @@ class SynthConfig(Section):
     """Memory limit of each tool's process (not of WebAssembly builds, which stop at 4 GiB by themselves)."""
 
 
-class BuildConfig(Section):
-    """One `cods build` file."""
+class RunConfig(Section):
+    """What the build file of every family says."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+    family: str
     seed: Seed = 0
     data: DataConfig = DataConfig()
+    train: TrainConfig = TrainConfig()
+
+
+class BuildConfig(RunConfig):
+    """One `cods build` file of the family `pipeline`: a network of tables."""
+
+    family: Literal["pipeline"] = "pipeline"  # pyright: ignore[reportIncompatibleVariableOverride] - frozen
     inputs: InputsConfig = InputsConfig()
     topology: TopologyConfig
-    train: TrainConfig = TrainConfig()
     passes: list[str] | None = None
     """Passes in order; None for the default list."""
     rtl: RtlConfig = RtlConfig()

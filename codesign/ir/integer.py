@@ -25,6 +25,7 @@ __all__ = [
     "Pool",
     "Requantize",
     "dense",
+    "evaluate_integer",
     "evaluate_layer",
     "output_shape",
     "trace_integer",
@@ -35,6 +36,9 @@ Integers = NDArray[np.int64]
 
 INPUT = "input"
 """The name by which layers read the network's input."""
+
+_CHUNK = 64
+"""Samples evaluated at once where only the answers are kept."""
 
 
 @dataclass(frozen=True, order=True)
@@ -276,6 +280,14 @@ def trace_integer(network: IntegerNetwork, inputs: ArrayLike) -> dict[str, Integ
     for layer in network.layers:
         found[layer.name] = evaluate_layer(layer, [found[source] for source in layer.sources])
     return found
+
+
+def evaluate_integer(network: IntegerNetwork, inputs: ArrayLike) -> Integers:
+    """Run the network on input values (samples, channels, height, width); return the answers, as maps of values."""
+    values = np.asarray(inputs, dtype=np.int64)
+    last = network.layers[-1].name
+    parts = [trace_integer(network, values[at : at + _CHUNK])[last] for at in range(0, max(1, len(values)), _CHUNK)]
+    return np.concatenate(parts)
 
 
 def _windows(maps: Integers, kernel: tuple[int, int], stride: int, padding: int) -> Integers:

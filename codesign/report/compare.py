@@ -7,11 +7,12 @@ from typing import Any
 
 from rich.table import Table
 
-from codesign.report.figures import figures
+from codesign.report.engine_figures import engine_summary, layer_counts, layers_table
+from codesign.report.figures import RunFacts, figures
 from codesign.report.page import comparison_page
 from codesign.rundir import write_text
 
-__all__ = ["compare_runs", "summary_table"]
+__all__ = ["compare_runs", "summary_tables"]
 
 
 _COMPARED = {
@@ -24,9 +25,19 @@ _COMPARED = {
 """Columns of a comparison and the keys of `figures` that they show."""
 
 
-def summary_table(run: Path) -> Table:
-    """The figures that a build ends with, each with its origin."""
-    f = figures(run)
+def summary_tables(run: Path) -> tuple[Table, ...]:
+    """What a build ends with: the figures, each with its origin; of an engine also the cycles of its layers."""
+    facts = RunFacts(run)
+    if facts.family != "engine":
+        return (_pipeline_summary(figures(run)),)
+    summary = engine_summary(figures(run))
+    if not facts.compiled:
+        return (summary,)
+    counted = {row["name"]: row["counted"] for row in layer_counts(facts)}
+    return summary, layers_table(facts.compiled, title="cycles of one image, layer by layer", counted=counted)
+
+
+def _pipeline_summary(f: dict[str, Any]) -> Table:
     table = Table(title=f"{f['name']} (seed {f['seed']})")
     table.add_column("figure")
     table.add_column("value", justify="right")

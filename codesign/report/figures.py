@@ -13,7 +13,7 @@ from codesign.errors import RunError
 from codesign.ir import Codes, LutNetwork
 from codesign.rundir import digest_json, read_json
 
-__all__ = ["RunFacts", "figures", "score"]
+__all__ = ["RunFacts", "figures", "score", "score_classes"]
 
 
 def score(network: LutNetwork, answers: Codes, wanted: NDArray[Any], *, class_count: int) -> dict[str, Any]:
@@ -23,10 +23,7 @@ def score(network: LutNetwork, answers: Codes, wanted: NDArray[Any], *, class_co
     error, in the targets' own units, and normalised mean square error in dB.
     """
     if class_count:
-        guesses = answers[:, 0].astype(np.int64)
-        confusion = np.zeros((class_count, class_count), dtype=np.int64)
-        np.add.at(confusion, (wanted.astype(np.int64), guesses), 1)
-        return {"rows": len(wanted), "accuracy": float((guesses == wanted).mean()), "confusion": confusion.tolist()}
+        return score_classes(answers[:, 0], wanted, classes=class_count)
     decide = network.decide
     scale, offset = (decide.scale, decide.offset) if decide is not None else (1.0, 0.0)
     columns = [fmt.values(answers[:, i]) for i, fmt in enumerate(network.outputs)]
@@ -37,11 +34,19 @@ def score(network: LutNetwork, answers: Codes, wanted: NDArray[Any], *, class_co
     return {"rows": len(wanted), "mse": error, "nmse_db": nmse}
 
 
+def score_classes(guesses: NDArray[Any], wanted: NDArray[Any], *, classes: int) -> dict[str, Any]:
+    """Score class indices (samples,) against labels: accuracy and the confusion matrix (rows true, columns guessed)."""
+    answered, labels = guesses.astype(np.int64), wanted.astype(np.int64)
+    confusion = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(confusion, (labels, answered), 1)
+    return {"rows": len(labels), "accuracy": float((answered == labels).mean()), "confusion": confusion.tolist()}
+
+
 class RunFacts:
     """Reads what the finished stages of a run folder wrote.
 
-    A stage that is absent, or was made from another configuration than the run's, reads as None. A config.yaml that
-    was edited since the last build is a RunError.
+    A stage that is absent, that the run's family does not have, or that was made from another configuration than the
+    run's, reads as None. A config.yaml that was edited since the last build is a RunError.
     """
 
     def __init__(self, run: Path):
@@ -52,12 +57,14 @@ class RunFacts:
         self.manifest: dict[str, Any] = read_json(run / "manifest.json")
         if digest_json(self.config) != self.manifest["config_digest"]:
             raise RunError(f"{run / 'config.yaml'} was changed since the last build; run `cods resume {run}`")
+        self.family: str = self.manifest.get("family", "pipeline")
         self.data = self._read("1_data/data.json")
         self.training = self._read("2_train/train.json")
         self.history = self._read("2_train/history.json")
         self.extraction = self._read("3_extract/extract.json")
         self.passes = self._read("4_optimize/passes.json")
-        self.scores = self._read("4_optimize/scores.json")
+        self.compiled = self._read("4_compile/compile.json")
+        self.scores = self._read("4_optimize/scores.json" if self.family == "pipeline" else "3_extract/scores.json")
         self.layers = self._read("4_optimize/layers.json")
         self.design = self._read("5_emit/design/design.json")
         self.emission = self._read("5_emit/emit.json")
@@ -100,6 +107,10 @@ def figures(run: Path) -> dict[str, Any]:
     `synth.devices`; Fmax, latency_ns and the area-delay product are of one and the same routed device.
     """
     facts = RunFacts(run)
+    if facts.family == "engine":
+        from codesign.report.engine_figures import engine_figures
+
+        return engine_figures(facts)
     out: dict[str, Any] = {
         "name": facts.config["name"],
         "seed": facts.config["seed"],

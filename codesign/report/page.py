@@ -9,6 +9,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from codesign.errors import ToolNotFound
 from codesign.report import plots
+from codesign.report.engine_figures import layer_counts
+from codesign.report.engine_plots import engine_cycles_plot, engine_utilisation_plot
 from codesign.report.figures import RunFacts, figures
 from codesign.report.pipeline import pipeline_picture
 from codesign.rundir import write_text
@@ -22,26 +24,40 @@ def write_report(run: Path, out: Path | None = None) -> None:
 
     facts = RunFacts(run)
     values = figures(run)
+    template, parts = _engine_parts(facts) if facts.family == "engine" else _pipeline_parts(facts, values)
+    title = f"{values['name']} (seed {values['seed']})"
     page = (
         _environment()
-        .get_template("report.html.j2")
-        .render(
-            title=f"{values['name']} (seed {values['seed']})",
-            f=values,
-            facts=facts,
-            plots=_embed(
-                learning=plots.learning_plot(facts),
-                confusion=plots.confusion_plot(facts),
-                layers=plots.layers_plot(facts),
-                sizes=plots.table_sizes_plot(facts),
-                passes=plots.passes_plot(facts),
-            ),
-            picture=pipeline_picture(facts.emission["stages"], values["latency_cycles"]) if facts.emission else "",
-            script=_plotly_script(),
-        )
+        .get_template(template)
+        .render(title=title, f=values, facts=facts, script=_plotly_script(), **parts)
     )
     write_text(run / "report.html", page)
     write_json((out or run) / "figures.json", values)
+
+
+def _pipeline_parts(facts: RunFacts, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the template of a pipeline's report, and what it needs beside the figures."""
+    shown = _embed(
+        learning=plots.learning_plot(facts),
+        confusion=plots.confusion_plot(facts),
+        layers=plots.layers_plot(facts),
+        sizes=plots.table_sizes_plot(facts),
+        passes=plots.passes_plot(facts),
+    )
+    picture = pipeline_picture(facts.emission["stages"], values["latency_cycles"]) if facts.emission else ""
+    return "report.html.j2", {"plots": shown, "picture": picture}
+
+
+def _engine_parts(facts: RunFacts) -> tuple[str, dict[str, Any]]:
+    """Return the template of an engine's report, and what it needs beside the figures."""
+    rows = layer_counts(facts)
+    shown = _embed(
+        learning=plots.learning_plot(facts),
+        confusion=plots.confusion_plot(facts),
+        cycles=engine_cycles_plot(rows),
+        utilisation=engine_utilisation_plot(rows),
+    )
+    return "engine.html.j2", {"plots": shown, "layers": rows}
 
 
 def comparison_page(
@@ -71,8 +87,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
-    environment.filters["percent"] = lambda value: "not computed" if value is None else f"{100 * value:.2f} %"
+    environment.filters["percent"] = _percent
     return environment
+
+
+def _percent(value: float | None, digits: int = 2) -> str:
+    return "not computed" if value is None else f"{100 * value:.{digits}f} %"
 
 
 def _number(value: Any, unit: str = "", digits: int = 2) -> str:

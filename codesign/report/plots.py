@@ -7,13 +7,22 @@ from typing import Any
 from codesign.accel import device
 from codesign.report.figures import RunFacts
 
-__all__ = ["confusion_plot", "layers_plot", "learning_plot", "pareto_plot", "passes_plot", "table_sizes_plot"]
+__all__ = [
+    "confusion_plot",
+    "layers_plot",
+    "learning_plot",
+    "new_figure",
+    "pareto_plot",
+    "passes_plot",
+    "table_sizes_plot",
+]
 
 _INK, _GRID = "#1f2933", "#e4e7eb"
 _COLOURS = ("#9fb3c8", "#3f7cac", "#e07a3f", "#4c9f70")
 
 
-def _figure(title: str, *, height: int = 340) -> Any:
+def new_figure(title: str, *, height: int = 340) -> Any:
+    """An empty figure in the report's style."""
     import plotly.graph_objects as go
 
     plot = go.Figure()
@@ -38,7 +47,7 @@ def learning_plot(facts: RunFacts) -> Any | None:
         return None
     rows = facts.history["epochs"]
     epochs = [row["epoch"] for row in rows]
-    plot = _figure("Learning curve")
+    plot = new_figure("Learning curve")
     plot.add_scatter(x=epochs, y=[row["train_loss"] for row in rows], name="training loss", yaxis="y2")
     plot.add_scatter(x=epochs, y=[row["validation_figure"] for row in rows], name="validation figure")
     plot.add_vline(x=facts.history["best_epoch"], line_dash="dot")
@@ -46,7 +55,7 @@ def learning_plot(facts: RunFacts) -> Any | None:
     plot.update_layout(
         xaxis_title="epoch",
         yaxis_title="validation",
-        yaxis2={"overlaying": "y", "side": "right", "showgrid": False, "title": "loss"},
+        yaxis2={"overlaying": "y", "side": "right", "showgrid": False, "title": "loss", "nticks": 6},
         margin={"r": 70},
     )
     return plot
@@ -59,14 +68,15 @@ def confusion_plot(facts: RunFacts) -> Any | None:
         return None
     names = facts.data["class_names"]
     shares = [[value / max(1, sum(row)) for value in row] for row in matrix]
-    plot = _figure("Confusion matrix, test split", height=420)
+    plot = new_figure("Confusion matrix, test split", height=420)
     plot.add_heatmap(
         z=shares,
         x=names,
         y=names,
         text=matrix,
         texttemplate="%{text}",
-        colorscale=[[0, "#ffffff"], [1, "#3f7cac"]],
+        textfont={"color": _INK},
+        colorscale=[[0, "#ffffff"], [1, "#8fbadb"]],  # light enough for dark digits on it
         showscale=False,
         hovertemplate="true %{y}, answered %{x}: %{text}<extra></extra>",
     )
@@ -81,7 +91,7 @@ def layers_plot(facts: RunFacts) -> Any | None:
     if not facts.layers:
         return None
     names = [row["stage"] for row in facts.layers]
-    plot = _figure("LUTs a layer of tables")
+    plot = new_figure("LUTs a layer of tables")
     plot.add_bar(x=names, y=[row["luts_worst_case"] for row in facts.layers], name="estimated")
     plot.add_bar(x=names, y=[row["luts_worst_case_optimized"] for row in facts.layers], name="after passes")
     synthesised = ""
@@ -100,7 +110,7 @@ def table_sizes_plot(facts: RunFacts) -> Any | None:
     """How many tables have how many address bits, before and after the passes."""
     if not facts.layers:
         return None
-    plot = _figure("Table sizes")
+    plot = new_figure("Table sizes")
     for key, label in (("address_bits", "as trained"), ("address_bits_optimized", "after the passes")):
         counts: dict[int, int] = {}
         for row in facts.layers:
@@ -119,12 +129,14 @@ def passes_plot(facts: RunFacts) -> Any | None:
         return None
     names = ["as trained", *(report["name"] for report in facts.passes)]
     first = facts.passes[0]["before"]["worst_case_luts"]
-    plot = _figure("Worst-case LUTs, pass by pass")
+    plot = new_figure("Worst-case LUTs, pass by pass")
     values = [first, *(report["after"]["worst_case_luts"] for report in facts.passes)]
     plot.add_scatter(x=list(range(len(values))), y=values, mode="lines+markers", line_shape="hv", name="LUTs")
-    plot.update_xaxes(tickvals=list(range(len(values))), ticktext=names, tickangle=-35)
+    crowded = len(names) > 10
+    plot.update_xaxes(tickvals=list(range(len(values))), ticktext=names, tickangle=-90 if crowded else -35)
+    plot.update_xaxes(tickfont={"size": 10 if crowded else 12})
     plot.update_yaxes(rangemode="tozero", title="LUTs (estimated)")
-    plot.update_layout(margin={"b": 120}, height=420)
+    plot.update_layout(margin={"b": 140 if crowded else 120}, height=440)
     return plot
 
 
@@ -133,7 +145,7 @@ def pareto_plot(rows: list[dict[str, Any]], *, quality: tuple[str, str]) -> Any 
     shown = [row for row in rows if row["luts_synthesised"] is not None and row[quality[1]] is not None]
     if not shown:
         return None
-    plot = _figure(f"{quality[0]} against LUTs", height=460)
+    plot = new_figure(f"{quality[0]} against LUTs", height=460)
     plot.add_scatter(
         x=[row["luts_synthesised"] for row in shown],
         y=[row[quality[1]] for row in shown],
@@ -144,5 +156,7 @@ def pareto_plot(rows: list[dict[str, Any]], *, quality: tuple[str, str]) -> Any 
         name="runs",
     )
     plot.update_xaxes(title="LUTs (synthesised)", rangemode="tozero")
-    plot.update_yaxes(title=quality[0])
+    values = [row[quality[1]] for row in shown]
+    spread = max(values) - min(values) or 0.05 * max(map(abs, values)) or 1.0
+    plot.update_yaxes(title=quality[0], range=[min(values) - 0.15 * spread, max(values) + 0.15 * spread])
     return plot

@@ -18,7 +18,7 @@ from codesign.simulate.build import Built, build_bench
 from codesign.tools import run
 from codesign.tools.verilator import Verilator, find_verilator
 
-__all__ = ["EngineJob", "EngineRun", "Replies", "build_engine", "play", "run_programs", "script_of"]
+__all__ = ["EngineJob", "EngineRun", "Replies", "build_engine", "play", "read_runs", "run_programs", "script_of"]
 
 HARNESS = "engine_harness.cpp"
 _PATIENCE = 1 << 40
@@ -64,11 +64,15 @@ class EngineRun:
 
 @dataclass(frozen=True)
 class Replies:
-    """What the harness printed: register reads in order, answer beats as (last, value) up to each A, and complaints."""
+    """What the harness printed: register reads in order, answer beats as (last, value) up to each A, and complaints.
+
+    seconds: wall time of the simulator, reading its script included.
+    """
 
     reads: tuple[int, ...]
     beats: tuple[tuple[tuple[int, int], ...], ...]
     complaints: tuple[str, ...]
+    seconds: float = 0.0
 
 
 def build_engine(
@@ -95,7 +99,8 @@ def play(program: Path, script: Sequence[str], *, work: Path, seed: int = 1, tim
     work.mkdir(parents=True, exist_ok=True)
     (work / "script.txt").write_text("\n".join(script) + "\n", encoding="ascii")
     command: list[str | Path] = [program.resolve(), (work / "script.txt").resolve(), str(seed)]
-    output = run(command, work, log="run.log", timeout_s=timeout_s).output
+    done = run(command, work, log="run.log", timeout_s=timeout_s)
+    output = done.output
     reads: list[int] = []
     beats: list[list[tuple[int, int]]] = []
     complaints: list[str] = []
@@ -115,7 +120,7 @@ def play(program: Path, script: Sequence[str], *, work: Path, seed: int = 1, tim
                 f"`{program}` printed {line!r}, which is no reply", command=str(program), tail=output[-500:]
             )
         fresh = kind != "A"
-    return Replies(tuple(reads), tuple(map(tuple, beats)), tuple(complaints))
+    return Replies(tuple(reads), tuple(map(tuple, beats)), tuple(complaints), done.wall_s)
 
 
 def run_programs(
@@ -131,7 +136,11 @@ def run_programs(
         if job.program.point != point:
             raise ConfigError(f"program {job.program.name!r} was compiled for another point than the engine's")
         script += script_of(job)
-    replies = play(built, script, work=work, seed=seed, timeout_s=timeout_s)
+    return read_runs(jobs, play(built, script, work=work, seed=seed, timeout_s=timeout_s))
+
+
+def read_runs(jobs: Sequence[EngineJob], replies: Replies) -> tuple[EngineRun, ...]:
+    """Make sense of what the harness said to the scripts (`script_of`) of `jobs`, one after another."""
     runs: list[EngineRun] = []
     at = 0
     for index, job in enumerate(jobs):

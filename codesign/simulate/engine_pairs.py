@@ -15,7 +15,18 @@ from codesign.ir.integer import IntegerNetwork, Integers, trace_integer
 from codesign.rtl.engine import generate
 from codesign.simulate.engine import EngineJob, EngineRun, build_engine, run_programs
 
-__all__ = ["Pair", "check_pair", "check_random_pairs", "check_run", "draw_pairs", "generate_and_build", "run_pairs"]
+__all__ = [
+    "Pair",
+    "check_pair",
+    "check_random_pairs",
+    "check_run",
+    "draw_pairs",
+    "draw_waits",
+    "generate_and_build",
+    "law_of",
+    "run_differences",
+    "run_pairs",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +71,24 @@ def draw_pairs(point: EnginePoint, rng: np.random.Generator, count: int, *, laye
         samples = int(rng.integers(1, 5))
         network, images = draw_network(point, rng, layers=int(rng.integers(1, layers + 1)), samples=samples)
         program = compile_program(network, point)
-        patterns = _patterns(rng, program, len(images)) if len(found) % 2 else ((), (), ())
+        patterns = draw_waits(rng, program, len(images)) if len(found) % 2 else ((), (), ())
         job = EngineJob(program, images, *patterns)
-        law = cycles(program, images=len(images), image_gaps=patterns[0], weight_gaps=patterns[1], stalls=patterns[2])
         answers = trace_integer(network, images)[network.layers[-1].name]
-        found.append(Pair(network, program, job, answers, law))
+        found.append(Pair(network, program, job, answers, law_of(job)))
     return found
 
 
-def _patterns(
+def law_of(job: EngineJob) -> Cycles:
+    """Return the cycles that the law gives for a job, its gaps and stalls included."""
+    waits = {"image_gaps": job.image_gaps, "weight_gaps": job.weight_gaps, "stalls": job.stalls}
+    return cycles(job.program, images=len(job.images), **waits)
+
+
+def draw_waits(
     rng: np.random.Generator, program: Program, images: int
 ) -> tuple[list[list[int]], list[list[int]], list[list[int]]]:
+    """Draw gaps of the images, gaps of the weights and stalls of the answers for a run, as `EngineJob` takes them."""
+
     def waits(beats: int) -> list[int]:
         return (rng.integers(0, 9, beats) * (rng.random(beats) < rng.choice([0.05, 0.5]))).tolist()
 
@@ -94,32 +112,37 @@ def check_pair(pair: Pair, run: EngineRun) -> None:
 
 
 def check_run(run: EngineRun, *, job: EngineJob, answers: Integers, law: Cycles) -> None:
-    """Data bit for bit; cycles of the run, of the load and of each layer, and all clocks of waiting, as integers.
+    """Raise a MismatchError with the first of `run_differences`, if there is one."""
+    for problem in run_differences(run, job=job, answers=answers, law=law):
+        raise MismatchError(f"{job.program.name}: {problem}")
 
-    answers: (samples, channels, height, width) that `job` must give; law: its cycles. The first difference is a
-    MismatchError with image and channel, or layer, wanted and got.
+
+def run_differences(run: EngineRun, *, job: EngineJob, answers: Integers, law: Cycles) -> list[str]:
+    """Say all that differs: data bit for bit; cycles of the run, of the load and of each layer, and clocks of waiting.
+
+    answers: (samples, channels, height, width) that `job` must give; law: its cycles, with the job's gaps and stalls.
     """
-    name = job.program.name
     if run.error != "NONE" or run.complaints:
-        raise MismatchError(f"{name}: the engine ended with {run.error}; {'; '.join(run.complaints) or 'no complaint'}")
+        return [f"the engine ended with {run.error}: {'; '.join(run.complaints) or 'no complaint'}"]
     if run.answers.shape != answers.shape:
-        raise MismatchError(f"{name}: answers of shape {run.answers.shape}, wanted {answers.shape}")
-    if (run.answers != answers).any():
-        at = tuple(int(i) for i in np.argwhere(run.answers != answers)[0])
-        raise MismatchError(
-            f"{name}: image {at[0]}, channel {at[1]}, row {at[2]}, column {at[3]} of the answer: "
-            f"wanted {answers[at]}, got {run.answers[at]}"
+        return [f"answers of shape {run.answers.shape}, wanted {answers.shape}"]
+    found: list[str] = []
+    wrong = np.argwhere(run.answers != answers)
+    if len(wrong):
+        at = tuple(int(i) for i in wrong[0])
+        found.append(
+            f"{len(np.unique(wrong[:, 0]))} of {len(answers)} images have a wrong answer; first image {at[0]}, "
+            f"channel {at[1]}, row {at[2]}, column {at[3]}: wanted {answers[at]}, got {run.answers[at]}"
         )
     layers = [f"layer {layer.name!r}" for layer in job.program.layers]
     waits = [sum(map(sum, given)) for given in (job.image_gaps, job.weight_gaps, job.stalls)]
-    found = [
+    counts = [
         *zip(layers, law.layers, run.layer_cycles, strict=True),
         ("the load", law.load, run.load_cycles),
         ("the run", law.total, run.cycles),
-        ("clocks that wait for images", waits[0], run.stall_data),
-        ("clocks that wait for weights", waits[1], run.stall_weight),
-        ("clocks that answers wait", waits[2], run.stall_out),
+        ("waiting for images", waits[0], run.stall_data),
+        ("waiting for weights", waits[1], run.stall_weight),
+        ("answers that wait", waits[2], run.stall_out),
     ]
-    for what, wanted, got in found:
-        if wanted != got:
-            raise MismatchError(f"{name}: cycles of {what}: wanted {wanted}, got {got}")
+    found += [f"cycles of {what}: wanted {wanted}, got {got}" for what, wanted, got in counts if wanted != got]
+    return found

@@ -14,8 +14,8 @@ import yaml
 from typer.testing import CliRunner
 
 from codesign.cli.app import app
-from codesign.config import BuildConfig, parse_model, read_yaml
-from codesign.line import Line
+from codesign.config import BuildConfig, parse_build, parse_model, read_yaml
+from codesign.line import new_line
 from codesign.sweep import SweepConfig, point_config, points, run_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,11 +32,15 @@ def names(paths: list[Path]) -> list[str]:
 
 @pytest.mark.parametrize("path", BUILDS, ids=names(BUILDS))
 def test_a_build_parses_and_its_worst_case_is_known(path):
-    config = parse_model(BuildConfig, path)
+    config = parse_build(path)
     assert config.name == path.stem
     done = CliRunner().invoke(app, ["cost", str(path), "--json"], catch_exceptions=False)
     assert done.exit_code == 0
     cost = json.loads(done.stdout)
+    if config.family == "engine":
+        assert sum(layer["cycles"] for layer in cost["layers"]) == cost["compute_cycles"] < cost["image_cycles"]
+        assert all(0 < layer["utilisation"] <= 1 for layer in cost["layers"])
+        return
     assert cost["luts"] > 0 and cost["table_bits"] > 0
     assert len(cost["layers"]) == len(config.topology.layers)
 
@@ -104,7 +108,7 @@ def test_the_trigger_learns_in_two_epochs(tmp_path, jets):
     config = parse_model(BuildConfig, EXAMPLES / "trigger.yaml")
     data = config.data.model_copy(update={"limit": 20000})
     train = config.train.model_copy(update={"epochs": 2, "tensorboard": False})
-    line = Line(config.model_copy(update={"data": data, "train": train}), tmp_path / "run", folder=EXAMPLES)
+    line = new_line(config.model_copy(update={"data": data, "train": train}), tmp_path / "run", folder=EXAMPLES)
     line.build(until="optimize")
     assert line.optimized.encode is not None and line.optimized.encode.in_hardware
     scores = json.loads((line.run.path / "4_optimize" / "scores.json").read_text())

@@ -14,7 +14,7 @@ import pytest
 from codesign.config import BuildConfig, parse_model
 from codesign.data import amplifier_signals, tap_features
 from codesign.ir import Tables, load
-from codesign.line import Line
+from codesign.line import new_line
 from codesign.nn import load_model
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -42,7 +42,7 @@ def run(tmp_path_factory) -> Path:
     train = CONFIG.train.model_copy(update={"epochs": 12, "batch_size": 128, "tensorboard": False})
     data = CONFIG.data.model_copy(update={"options": {**CONFIG.data.options, "samples": 20000}})
     short = CONFIG.model_copy(update={"train": train, "data": data})
-    Line(short, path, folder=EXAMPLES).build(until="optimize")
+    new_line(short, path, folder=EXAMPLES).build(until="optimize")
     return path
 
 

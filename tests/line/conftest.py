@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from codesign.config import BuildConfig
-from codesign.line import Line
+from codesign.line import new_line
 
 SMALL = {
     "name": "small",
@@ -31,5 +31,5 @@ def small_config() -> BuildConfig:
 def optimized_run(small_config, tmp_path_factory) -> Path:
     """A run that is finished up to the optimized tables."""
     run = tmp_path_factory.mktemp("line") / "run"
-    Line(small_config, run, folder=run.parent).build(until="optimize")
+    new_line(small_config, run, folder=run.parent).build(until="optimize")
     return run

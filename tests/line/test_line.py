@@ -14,7 +14,7 @@ import pytest
 from codesign.config import BuildConfig, dump_yaml
 from codesign.errors import CodesignError, ConfigError, RunError
 from codesign.ir import evaluate
-from codesign.line import Line, open_run
+from codesign.line import Line, new_line, open_run
 from codesign.report import figures
 
 
@@ -43,16 +43,16 @@ def test_a_change_reaches_what_stands_to_its_right(optimized_run, tmp_path):
     run = copy(optimized_run, tmp_path)
     config = open_run(run).config.model_copy(update={"passes": ["remove_unused"]})
     before = (run / "3_extract" / "network.npz").stat().st_mtime_ns
-    assert stages_run(Line(config, run, folder=tmp_path), "optimize") == ["optimize"]
+    assert stages_run(new_line(config, run, folder=tmp_path), "optimize") == ["optimize"]
     assert (run / "3_extract" / "network.npz").stat().st_mtime_ns == before
 
 
 def test_same_seed_same_bytes_and_other_seed_other_tables(small_config, optimized_run, tmp_path):
     again = tmp_path / "again"
-    Line(small_config, again, folder=tmp_path).build(until="optimize")
+    new_line(small_config, again, folder=tmp_path).build(until="optimize")
     assert network_bytes(again) == network_bytes(optimized_run)
     other = tmp_path / "other"
-    Line(small_config.model_copy(update={"seed": 4}), other, folder=tmp_path).build(until="extract")
+    new_line(small_config.model_copy(update={"seed": 4}), other, folder=tmp_path).build(until="extract")
     assert (other / "3_extract/network.npz").read_bytes() != network_bytes(again)["3_extract/network.npz"]
 
 
@@ -66,9 +66,9 @@ def test_accuracy_is_that_of_the_tables(optimized_run):
 
 def test_stage_needs_what_stands_to_its_left(small_config, tmp_path):
     with pytest.raises(RunError, match="no finished stage 3_extract.*cods resume"):
-        _ = Line(small_config, tmp_path, folder=tmp_path).extracted
+        _ = new_line(small_config, tmp_path, folder=tmp_path).extracted
     with pytest.raises(ConfigError, match="stage must be one of"):
-        Line(small_config, tmp_path, folder=tmp_path).build(until="everything")
+        new_line(small_config, tmp_path, folder=tmp_path).build(until="everything")
     with pytest.raises(RunError, match="not a run folder"):
         open_run(tmp_path / "nowhere")
 
@@ -100,7 +100,7 @@ def test_a_run_keeps_its_name_and_its_figures_their_configuration(small_config, 
     run = copy(optimized_run, tmp_path)
     other = small_config.model_copy(update={"name": "other"})
     with pytest.raises(RunError, match="is the run of 'small', not of 'other'"):
-        Line(other, run, folder=tmp_path).build(until="data")
+        new_line(other, run, folder=tmp_path).build(until="data")
     assert figures(run)["accuracy_test"] is not None
     settings = run / "config.yaml"
     settings.write_text(settings.read_text().replace("seed: 3", "seed: 4", 1))
@@ -134,7 +134,7 @@ def test_kill_and_resume_end_with_the_same_bytes(small_config, optimized_run, tm
 def test_full_disk_keeps_finished_stages(small_config, optimized_run, tmp_path, monkeypatch):
     run = copy(optimized_run, tmp_path)
     shutil.rmtree(run / "4_optimize")
-    from codesign import line as module
+    from codesign.line import pipeline as module
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -160,7 +160,7 @@ def test_changed_data_is_noticed(tmp_path):
         }
     )
     run = tmp_path / "run"
-    Line(config, run, folder=tmp_path).build(until="extract")
+    new_line(config, run, folder=tmp_path).build(until="extract")
     assert stages_run(open_run(run), "extract") == []
     table.write_text("\n".join(rows[:-1] + ["6,4,x"]) + "\n")
     assert stages_run(open_run(run), "extract") == ["data", "train", "extract"]
@@ -175,4 +175,4 @@ def test_manifest_records_versions_and_seed(optimized_run):
 def test_unknown_pass_is_refused(small_config, tmp_path):
     config = small_config.model_copy(update={"passes": ["remove_unuse"]})
     with pytest.raises(CodesignError, match="Did you mean"):
-        Line(config, tmp_path, folder=tmp_path).build(until="optimize")
+        new_line(config, tmp_path, folder=tmp_path).build(until="optimize")

@@ -12,8 +12,8 @@ from codesign import HardwareModel
 from codesign.config import RtlConfig
 from codesign.errors import CodesignError, MismatchError, RunError
 from codesign.ir import Tables, evaluate
-from codesign.line import Line, open_run
-from codesign.report import RunFacts, compare_runs, figures, summary_table
+from codesign.line import new_line, open_run
+from codesign.report import RunFacts, compare_runs, figures, summary_tables
 from codesign.verify import verify_run
 
 pytestmark = [pytest.mark.sim, pytest.mark.synth]
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.sim, pytest.mark.synth]
 @pytest.fixture(scope="module")
 def finished(small_config, optimized_run, tmp_path_factory) -> Path:
     run = Path(shutil.copytree(optimized_run, tmp_path_factory.mktemp("end") / "run"))
-    Line(small_config, run, folder=run.parent).build()
+    new_line(small_config, run, folder=run.parent).build()
     return run
 
 
@@ -52,7 +52,8 @@ def test_report_is_one_offline_file(finished):
     for address in ('src="', 'href="http', "@import"):
         assert address not in written
     assert not re.search(r"<(script|link)[^>]* (src|href)=", page)
-    assert summary_table(finished).row_count >= 8
+    (summary,) = summary_tables(finished)
+    assert summary.row_count >= 8
 
 
 def test_runs_compare(finished, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from codesign.cli.progress import StageProgress
 from codesign.config import dump_yaml
 from codesign.errors import ConfigError
-from codesign.line import Line
+from codesign.line import new_line
 from codesign.report import compare_runs
 from codesign.sweep import run_sweep
 
@@ -74,7 +74,7 @@ def test_progress_keeps_what_a_sweep_says_and_counts_silent_work(capsys, monkeyp
 
 
 def test_line_is_silent_without_a_listener(small_config, tmp_path, capsys):
-    Line(small_config, tmp_path / "run", folder=tmp_path).build(until="data")
+    new_line(small_config, tmp_path / "run", folder=tmp_path).build(until="data")
     assert capsys.readouterr() == ("", "")
 
 

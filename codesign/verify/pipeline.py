@@ -1,36 +1,23 @@
-"""Checks a finished run again, from the trained network to the Verilog, and says on how many inputs."""
+"""The checks of a run of the family `pipeline`: trained network = tables = optimized tables = netlist = Verilog."""
 
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.table import Table
 
 from codesign.errors import MismatchError
 from codesign.ir import encode, evaluate, evaluate_codes
-from codesign.line import Line
+from codesign.line import PipelineLine
+from codesign.verify.checks import Steps
 
-__all__ = ["Check", "verify_run", "verify_table"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One agreement that was checked: between which forms, on how many inputs, in how many seconds."""
-
-    name: str
-    inputs: int
-    seconds: float
+__all__ = ["pipeline_steps"]
 
 
-def verify_run(line: Line) -> tuple[Check, ...]:
-    """Check every hand-over of a run. Raises MismatchError (or the stage's own error) at the first difference."""
-    checks: list[Check] = []
-    steps: list[tuple[str, Callable[[], int]]] = [
+def pipeline_steps(line: PipelineLine) -> Steps:
+    """Every check of the run, in order; each returns on how many inputs it compared."""
+    steps: Steps = [
         ("trained neurons = tables, every row", lambda: _tables(line)),
         ("trained network = tables, validation and test samples", lambda: _samples(line)),
         ("tables = optimized tables, all samples", lambda: _optimized(line)),
@@ -40,32 +27,17 @@ def verify_run(line: Line) -> tuple[Check, ...]:
     ]
     if line.config.rtl.form == "mapped":
         steps.insert(3, ("optimized tables = mapped netlist, every cared-for row", lambda: _netlist(line)))
-    for name, step in steps:
-        line.notify("verify", name, None)
-        started = time.monotonic()
-        checks.append(Check(name, step(), time.monotonic() - started))
-    return tuple(checks)
+    return steps
 
 
-def verify_table(checks: tuple[Check, ...]) -> Table:
-    """The checks as a table; a check that failed raised instead, so every row agrees."""
-    table = Table(title="verified")
-    table.add_column("forms that agree")
-    table.add_column("inputs", justify="right")
-    table.add_column("seconds", justify="right")
-    for check in checks:
-        table.add_row(check.name, f"{check.inputs:,}", f"{check.seconds:.1f}")
-    return table
-
-
-def _tables(line: Line) -> int:
+def _tables(line: PipelineLine) -> int:
     from codesign.extract import check_tables
     from codesign.nn import load_model
 
     return check_tables(load_model(line.stage_folder("train")), line.extracted)
 
 
-def _samples(line: Line) -> int:
+def _samples(line: PipelineLine) -> int:
     from codesign.extract import check_samples
     from codesign.nn import load_model
 
@@ -73,7 +45,7 @@ def _samples(line: Line) -> int:
     return sum(check_samples(model, line.extracted, x) for x in (line.data.x_validation, line.data.x_test))
 
 
-def _optimized(line: Line) -> int:
+def _optimized(line: PipelineLine) -> int:
     rows = 0
     for x in (line.data.x_train, line.data.x_validation, line.data.x_test):
         _same(evaluate(line.extracted, x), evaluate(line.optimized, x), "optimized tables")
@@ -81,7 +53,7 @@ def _optimized(line: Line) -> int:
     return rows
 
 
-def _netlist(line: Line) -> int:
+def _netlist(line: PipelineLine) -> int:
     from codesign.rtl import check_mapped, evaluate_mapped, map_network
 
     network = line.optimized
@@ -93,7 +65,7 @@ def _netlist(line: Line) -> int:
     return check_mapped(mapped)
 
 
-def _text(line: Line) -> int:
+def _text(line: PipelineLine) -> int:
     from codesign.rtl import emit
 
     with tempfile.TemporaryDirectory(prefix="codesign-verify-") as work:
@@ -105,7 +77,7 @@ def _text(line: Line) -> int:
     return len(design.sources)
 
 
-def _vectors(line: Line) -> int:
+def _vectors(line: PipelineLine) -> int:
     from codesign.rtl import golden_vectors, port_codes
 
     x = line.data.x_test[: line.config.simulate.vectors]
@@ -116,7 +88,7 @@ def _vectors(line: Line) -> int:
     return len(x)
 
 
-def _verilog(line: Line) -> int:
+def _verilog(line: PipelineLine) -> int:
     from codesign.simulate import require_exact, simulate
 
     with tempfile.TemporaryDirectory(prefix="codesign-verify-") as work:

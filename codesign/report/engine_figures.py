@@ -1,0 +1,133 @@
+"""The figures of an engine's run as plain values, and the tables that its build ends with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from codesign.report.figures import RunFacts
+
+__all__ = ["engine_figures", "engine_summary", "layer_counts", "layers_table"]
+
+_RESOURCES = ("luts", "ffs", "brams", "dsps")
+
+
+def engine_figures(facts: RunFacts) -> dict[str, Any]:
+    """Return the figures of a run of the family `engine`; a figure that was not computed is None.
+
+    Keys that a pipeline's run has too mean the same: latency_cycles is of one image by itself (load, layers, answers),
+    initiation_interval the cycles between images. Clock, latency_ns and images_per_s are of one routed device.
+    """
+    out: dict[str, Any] = {
+        "name": facts.config["name"],
+        "family": facts.family,
+        "seed": facts.config["seed"],
+        "data": facts.data and facts.data["name"],
+        "task": facts.data and facts.data["task"],
+    }
+    for split in ("train", "validation", "test"):
+        out[f"accuracy_{split}"] = facts.scores[split]["accuracy"] if facts.scores else None
+    compiled, simulated, extracted = facts.compiled, facts.simulation, facts.extraction
+    out["requantize_sums_checked"] = extracted and extracted["sums_checked"]
+    out["program_values_checked"] = compiled and compiled["values_checked"]
+    out["multiplications"] = compiled and compiled["operations"]
+    out["utilisation"] = compiled and compiled["utilisation"]
+    out["latency_cycles"] = compiled and compiled["image_cycles"]
+    out["initiation_interval"] = compiled and compiled["period_cycles"]
+    out["load_cycles"] = compiled and compiled["load_cycles"]
+    out["latency_cycles_simulated"] = simulated and simulated["one_image"]["counted"]
+    out["initiation_interval_simulated"] = _interval(simulated)
+    out["layer_cycles"] = [row["cycles"] for row in compiled["layers"]] if compiled else None
+    out["layer_cycles_simulated"] = [row["counted"] for row in simulated["layers"]] if simulated else None
+    out["vectors_checked"] = simulated and simulated["vectors_checked"]
+    out["vectors_mismatched"] = simulated and simulated["vectors_mismatched"]
+    out["stress_vectors"] = simulated and simulated["stress_vectors"]
+    out["simulated_cycles_per_s"] = simulated and simulated["cycles_per_s"]
+    out["verilog_bytes"] = facts.emission and facts.emission["verilog_bytes"]
+    head, routed = facts.headline, facts.routed
+    out["device"] = head and head["device"]
+    for key in (*_RESOURCES, "depth"):
+        out[f"{key}_synthesised"] = head and head[key]
+    out["device_routed"] = routed and routed["device"]
+    out["luts_routed_device"] = routed and routed["luts"]
+    fmax: float | None = routed["fmax_mhz"] if routed else None
+    out["fmax_routed_mhz"] = fmax
+    out["latency_ns"] = round(out["latency_cycles"] * 1000 / fmax, 1) if fmax and compiled else None
+    out["images_per_s"] = round(fmax * 1e6 / out["initiation_interval"], 1) if fmax and compiled else None
+    for name, report in facts.synthesis.items():
+        for key in ("status", *_RESOURCES, "fmax_mhz"):
+            out[f"{name}.{key}"] = report[key]
+    for stage, seconds in facts.seconds().items():
+        out[f"seconds_{stage}"] = seconds
+    return out
+
+
+def _interval(simulated: dict[str, Any] | None) -> int | None:
+    """Cycles between images as counted: what all but the first of them took, each."""
+    if simulated is None or simulated["vectors_checked"] < 2:
+        return None
+    more = simulated["all_images"]["counted"] - simulated["one_image"]["counted"]
+    each, rest = divmod(more, simulated["vectors_checked"] - 1)
+    return each if not rest else None
+
+
+def layer_counts(facts: RunFacts) -> list[dict[str, Any]]:
+    """Return a row a layer: what was compiled, with the cycles that were counted (None where not simulated)."""
+    if not facts.compiled:
+        return []
+    counted = {row["name"]: row["counted"] for row in facts.simulation["layers"]} if facts.simulation else {}
+    return [{**row, "counted": counted.get(row["name"])} for row in facts.compiled["layers"]]
+
+
+def engine_summary(f: dict[str, Any]) -> Table:
+    """The figures that a build ends with, each with its origin; `f` is of `engine_figures`."""
+    table = Table(title=f"{f['name']} (seed {f['seed']})")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("origin")
+    checked, wrong = f["vectors_checked"], f["vectors_mismatched"]
+    exact = checked is not None and not wrong
+    equal = "integer network = Verilog, bit for bit" if exact else "integer network; not simulated"
+    accuracy = f["accuracy_test"]
+    table.add_row(
+        "accuracy on the test split", "not computed" if accuracy is None else f"{100 * accuracy:.2f} %", equal
+    )
+    on = f" on {f['device']}" if f["device"] else ""
+    for key, name in zip(_RESOURCES, ("LUTs", "FFs", "block RAMs", "DSPs"), strict=True):
+        table.add_row(f"{name}{on}", _count(f[f"{key}_synthesised"]), "synthesised" if on else "")
+    on = f" on {f['device_routed']}" if f["device_routed"] else ""
+    table.add_row(f"Fmax{on}", _count(f["fmax_routed_mhz"], " MHz"), "routed" if on else "")
+    for key, name in (("latency_cycles", "one image"), ("initiation_interval", "between images")):
+        counted = f[f"{key}_simulated"]
+        origin = "exact model" if counted is None else "simulated = exact model" if counted == f[key] else "simulated"
+        table.add_row(name, _count(f[key] if counted is None else counted, " cycles"), origin if f[key] else "")
+    microseconds = None if f["latency_ns"] is None else f["latency_ns"] / 1000
+    table.add_row(f"one image{on}", _count(microseconds, " us"), "routed" if on else "")
+    table.add_row(f"images a second{on}", _count(f["images_per_s"], digits=0), "routed" if on else "")
+    matched = None if checked is None else f"{checked - wrong:,} of {checked:,}"
+    table.add_row("test images that match bit for bit", matched or "not simulated", "simulated" if matched else "")
+    return table
+
+
+def layers_table(compiled: dict[str, Any], *, title: str, counted: dict[str, int | None] | None = None) -> Table:
+    """Layers with their cycles: by the law and, where `counted` has them by name, as the hardware counted them."""
+    table = Table(title=title)
+    headings = ["layer", "kind", "result", "multiplications", "utilisation", "cycles predicted"]
+    for heading in headings + (["cycles counted"] if counted is not None else []):
+        table.add_column(heading, justify="left" if heading in ("layer", "kind") else "right")
+    for row in compiled["layers"]:
+        cells = [row["name"], row["kind"], row["out"], f"{row['operations']:,}", f"{100 * row['utilisation']:.1f} %"]
+        cells.append(f"{row['cycles']:,}")
+        table.add_row(*cells, *([_count(counted.get(row["name"]))] if counted is not None else []))
+    table.add_section()
+    total = [f"{compiled['operations']:,}", "", f"{compiled['compute_cycles']:,}"]
+    sums = [value for value in (counted or {}).values() if value is not None]
+    table.add_row("all layers", "", "", *total, *([_count(sum(sums) if sums else None)] if counted is not None else []))
+    return table
+
+
+def _count(value: float | None, unit: str = "", digits: int = 2) -> str:
+    if value is None:
+        return "not computed"
+    return f"{value:,}{unit}" if isinstance(value, int) else f"{value:,.{digits}f}{unit}"
