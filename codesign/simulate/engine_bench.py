@@ -87,7 +87,7 @@ def run_engine_bench(
         raise DataError(f"{folder} has no vectors/program.json; write_engine_bench writes it")
     if find_spec("cocotbext") is None:
         raise ToolNotFound(
-            "cocotbext-axi (AXI masters for cocotb) is not installed. Install it with `pip install 'codesign[sim]'`, or "
+            "cocotbext-axi (AXI masters) is not installed. Install it with `pip install 'codesign[sim]'`, or "
             "leave the bench out with `simulate: {cocotb: false}`."
         )
     design = EngineDesign.load(folder)
