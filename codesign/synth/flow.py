@@ -11,12 +11,13 @@ from pathlib import Path
 from codesign.accel import Device
 from codesign.config import SynthConfig
 from codesign.errors import DataError, ToolFailed
-from codesign.rtl.design import Design
+from codesign.rtl.engine import EngineDesign
 from codesign.synth.netlist import Cells, Netlist, count_cells, read_cell_types, read_netlist
 from codesign.synth.parts import Blocks, by_part, by_stage
 from codesign.synth.place import place_and_route
 from codesign.synth.report import PartsOrigin, SynthReport
 from codesign.synth.scripts import render_scripts, yosys_script
+from codesign.synth.subject import AnyDesign, load_design
 from codesign.synth.vendor import vivado_report
 from codesign.tools.find import Found
 from codesign.tools.nextpnr import find_nextpnr
@@ -39,7 +40,7 @@ def synthesize(folder: Path, device: Device, *, config: SynthConfig | None = Non
     yosys = find_yosys()
     routing = settings.place_and_route and device.vendor == "lattice"
     nextpnr = find_nextpnr(device.family) if routing else None
-    design = Design.load(folder)
+    design = load_design(folder)
     with _sources(folder, design, work):
         for name, text in render_scripts(design, device, out=".", target_mhz=settings.target_mhz).items():
             (work / name).write_text(text, encoding="utf-8")
@@ -49,7 +50,7 @@ def synthesize(folder: Path, device: Device, *, config: SynthConfig | None = Non
 
 
 @contextmanager
-def _sources(folder: Path, design: Design, work: Path) -> Iterator[None]:
+def _sources(folder: Path, design: AnyDesign, work: Path) -> Iterator[None]:
     """Copy the sources to `work`, so that scripts name plain relative files whatever the paths; remove them after."""
     work.mkdir(parents=True, exist_ok=True)
     copies = [(folder / source, work / source) for source in design.sources]
@@ -73,7 +74,7 @@ def _sources(folder: Path, design: Design, work: Path) -> Iterator[None]:
 class _Run:
     """One run of the tools in `work`; collects time and memory."""
 
-    design: Design
+    design: AnyDesign
     device: Device
     config: SynthConfig
     work: Path
@@ -87,8 +88,7 @@ class _Run:
         log = self._yosys("yosys.ys", "yosys.log", ("netlist.json", "stat.txt", "placeable.json", "harness.json")).log
         netlist = read_netlist(self.work / "netlist.json", self.design.top, log=log)
         cells = count_cells(netlist.types(), log=log)
-        blocks = Blocks.of(self.design)
-        luts, origin = self._luts_by_block(netlist, blocks)
+        parts, stages, origin = self._split(netlist)
         report = SynthReport(
             device=self.device.name,
             status="done",
@@ -97,8 +97,8 @@ class _Run:
             tool_version=self.yosys.version,
             luts=cells.luts,
             luts_by_size=cells.luts_by_size,
-            luts_by_part=by_part(luts, blocks),
-            luts_by_stage=by_stage(luts, blocks),
+            luts_by_part=parts,
+            luts_by_stage=stages,
             parts_origin=origin,
             ffs=cells.ffs,
             muxes=cells.muxes,
@@ -144,6 +144,14 @@ class _Run:
         self.wall_s += sum(one.wall_s for one in done)
         self.peak_bytes = max(self.peak_bytes, *(one.peak_bytes for one in done), 0)
 
+    def _split(self, netlist: Netlist) -> tuple[dict[str, int], dict[str, int], PartsOrigin | None]:
+        """Return LUTs by part and by stage, and where the split comes from; an engine has none."""
+        if isinstance(self.design, EngineDesign):
+            return {}, {}, None
+        blocks = Blocks.of(self.design)
+        luts, origin = self._luts_by_block(netlist, blocks)
+        return by_part(luts, blocks), by_stage(luts, blocks), origin
+
     def _luts_by_block(self, netlist: Netlist, blocks: Blocks) -> tuple[dict[str, int], PartsOrigin]:
         """Return LUTs by block ("" for the rest), and "flat" or "hierarchical"."""
         if blocks.all_registered:
@@ -164,6 +172,7 @@ class _Run:
 
 def _excess(device: Device, cells: Cells, report: SynthReport) -> str:
     """Return what of the device is too small for the design, or an empty text."""
+    advice = "Lower fan_in or bits" if report.luts_by_stage else "Lower pe, simd, bits or depths"
     kind = f"LUT{device.lut_inputs}s"
     needs = ((kind, device.luts, cells.luts), ("flip-flops", device.ffs, cells.ffs))
     needs += (("block RAMs", device.brams, cells.brams), ("multiplier blocks", device.dsps, cells.dsps))
@@ -173,7 +182,7 @@ def _excess(device: Device, cells: Cells, report: SynthReport) -> str:
             largest = f" ({stage}: {most})" if what == kind and stage else ""
             return (
                 f"device {device.name!r} has {has} {what}; the design needs {wants:g}{largest}. "
-                "Lower fan_in or bits, or choose a larger device."
+                f"{advice}, or choose a larger device."
             )
     return ""
 

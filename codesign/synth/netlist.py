@@ -25,10 +25,17 @@ _LUTS: dict[str, int] = {
     "RAM64X1D": 2,
     "RAM32X1S": 1,
     "RAM64X1S": 1,
+    "RAM128X1S": 2,
+    "RAM256X1S": 4,
+    "RAM128X1D": 4,
     "RAM32M": 4,
     "RAM64M": 4,
+    "RAM32M16": 8,
+    "RAM64M8": 8,
+    "TRELLIS_DPR16X4": 6,
 }
-"""LUTs that a cell takes. yosys writes an inverter of a mapped network as INV: it is a LUT1 here."""
+"""LUTs that a cell takes. yosys writes an inverter of a mapped network as INV: it is a LUT1 here. A
+DPR16X4 takes four, and the two of the slice that addresses it."""
 _SIZES = {"INV": "LUT1", "SB_LUT4": "LUT4"}
 _MUXES = {"MUXF7", "MUXF8", "MUXF9", "PFUMX", "L6MUX21"}
 _CARRIES = {"CARRY4", "CARRY8", "CCU2C", "SB_CARRY"}
@@ -39,7 +46,7 @@ _BRAMS = {
 }
 _DSPS = {"DSP48E1", "DSP48E2", "MULT18X18D", "ALU54B", "SB_MAC16"}
 _FREE = {"GND", "VCC", "IBUF", "OBUF", "BUFG", "$scopeinfo"}
-_MEMORY = {"SRL16E", "SRLC32E", "RAM32X1D", "RAM64X1D", "RAM32X1S", "RAM64X1S", "RAM32M", "RAM64M"}
+_MEMORY = {"SRL16E", "SRLC32E", "TRELLIS_DPR16X4", *(kind for kind in _LUTS if kind.startswith("RAM"))}
 _AUTONAME = re.compile(r"_(TRELLIS_FF|LUT4|PFUMX|L6MUX21|CCU2C|SB_DFF\w*|SB_LUT4|SB_CARRY)_[A-Z]")
 """Names that yosys makes up from the cells at a wire; they tell nothing of where the wire is."""
 _NO_LEVEL = _MUXES | {"CARRY4", "CARRY8", "SB_CARRY"}

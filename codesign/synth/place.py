@@ -9,10 +9,10 @@ from pathlib import Path
 from codesign.accel import Device
 from codesign.config import SynthConfig
 from codesign.errors import ToolFailed
-from codesign.rtl.design import Design
 from codesign.synth.netlist import count_cells, read_cell_types
 from codesign.synth.report import SynthReport
 from codesign.synth.scripts import nextpnr_arguments
+from codesign.synth.subject import AnyDesign, latency_of
 from codesign.tools.find import Found
 from codesign.tools.nextpnr import no_room, parse_routed, run_nextpnr
 from codesign.tools.process import Finished
@@ -25,7 +25,7 @@ _SOURCE = re.compile(r"\.v:\d+\.\d+-\d+\.\d+\s*$")
 
 def place_and_route(
     report: SynthReport,
-    design: Design,
+    design: AnyDesign,
     device: Device,
     nextpnr: Found,
     *,
@@ -69,7 +69,8 @@ def place_and_route(
                 raise
             reason = (
                 f"device {device.name!r} has {device.luts} LUT{device.lut_inputs}s; the design needs {report.luts} and "
-                f"nextpnr found no place for all of it ({said}). Lower fan_in or bits, or choose a larger device."
+                f"nextpnr found no place for all of it ({said}). Choose a larger device, or lower fan_in or bits (of an "
+                "engine: pe, simd, bits or depths)."
             )
             return replace(report, status="does not fit", reason=reason), tuple(runs)
         runs.append(done)
@@ -88,7 +89,7 @@ def place_and_route(
             fmax_mhz=fmax,
             fmax_origin="routed",
             latency_ns=delay,
-            area_delay_lut_ns=round(report.luts * delay, 1),
+            area_delay_lut_ns=None if delay is None else round(report.luts * delay, 1),
             router=f"{nextpnr.tool.name} {nextpnr.version_text}",
             routed_cells=used,
             seeds_mhz=reached,
@@ -98,9 +99,10 @@ def place_and_route(
     )
 
 
-def latency_ns(design: Design, fmax_mhz: float) -> float:
-    """Return the latency at the given clock; a design without registers takes one period."""
-    return round(max(design.latency_cycles, 1) * 1000 / fmax_mhz, 3)
+def latency_ns(design: AnyDesign, fmax_mhz: float) -> float | None:
+    """Return the latency at the given clock; a design without registers takes one period, an engine has none itself."""
+    cycles = latency_of(design)
+    return None if cycles is None else round(max(cycles, 1) * 1000 / fmax_mhz, 3)
 
 
 def _critical_path(log: Path) -> str:

@@ -15,8 +15,17 @@ from codesign.accel import Device
 from codesign.errors import ConfigError
 from codesign.resources import resource_dir
 from codesign.rtl.design import Design
+from codesign.synth.subject import AnyDesign, clock_of, load_design, port_widths, uses_blocks
 
-__all__ = ["HarnessPort", "harness_ports", "nextpnr_arguments", "render_scripts", "write_scripts", "yosys_script"]
+__all__ = [
+    "HarnessPort",
+    "harness_ports",
+    "nextpnr_arguments",
+    "render_harness",
+    "render_scripts",
+    "write_scripts",
+    "yosys_script",
+]
 
 _DEFAULT_MHZ = 500.0
 """Clock that Vivado is asked for where none is stated: it works until it meets the constraint, and no longer."""
@@ -31,19 +40,28 @@ class HarnessPort:
     low: int
 
 
-def harness_ports(design: Design) -> tuple[tuple[HarnessPort, ...], tuple[HarnessPort, ...]]:
+def harness_ports(design: AnyDesign) -> tuple[tuple[HarnessPort, ...], tuple[HarnessPort, ...]]:
     """Return the input ports (all but the clock) and output ports of the top module, each packed from bit 0 up."""
-    taken, given = design.input_bits, design.output_bits
-    if design.interface == "axi_stream":
-        width = design.stream_bits
-        inputs = {"aresetn": 1, "s_axis_tvalid": 1, "s_axis_tdata": width, "s_axis_tlast": 1, "m_axis_tready": 1}
-        outputs = {"s_axis_tready": 1, "m_axis_tvalid": 1, "m_axis_tdata": width, "m_axis_tlast": 1, "frame_error": 1}
-    else:
-        inputs = {"rst": 1, "in_valid": 1, "in_data": taken}
-        outputs = {"out_valid": 1, "out_data": given}
-        if design.interface == "ready_valid":
-            inputs["out_ready"] = outputs["in_ready"] = 1
+    inputs, outputs = port_widths(design)
     return _packed(inputs), _packed(outputs)
+
+
+def render_harness(top: str, clock: str, inputs: Sequence[HarnessPort], outputs: Sequence[HarnessPort]) -> str:
+    """Return the Verilog of the harness for place and route: a register at every port of `top` but its `clock`."""
+    return _render(
+        "yosys/harness.v.j2",
+        top=top,
+        clock=clock,
+        inputs=inputs,
+        outputs=outputs,
+        driven=sum(port.width for port in inputs),
+        read=sum(port.width for port in outputs),
+    )
+
+
+def _mapped(design: AnyDesign) -> bool:
+    """Whether its tables were mapped to LUTs before the Verilog was written."""
+    return isinstance(design, Design) and design.form == "mapped"
 
 
 def _packed(ports: dict[str, int]) -> tuple[HarnessPort, ...]:
@@ -55,7 +73,7 @@ def _packed(ports: dict[str, int]) -> tuple[HarnessPort, ...]:
     return tuple(out)
 
 
-def yosys_script(design: Design, device: Device, *, out: str, harness: bool, apart: Sequence[str] = ()) -> str:
+def yosys_script(design: AnyDesign, device: Device, *, out: str, harness: bool, apart: Sequence[str] = ()) -> str:
     """Return the yosys script. Files are named relative to the design's folder; what it writes goes to `out`.
 
     harness: also wrap the netlist for place and route. apart: modules to be kept apart, for counts by module alone.
@@ -69,7 +87,8 @@ def yosys_script(design: Design, device: Device, *, out: str, harness: bool, apa
         out=out,
         harness=harness and device.vendor == "lattice",
         apart=apart,
-        mapped=design.form == "mapped",
+        mapped=_mapped(design),
+        blocks=uses_blocks(design),
         ice40_speed={"hx": "hx", "lp": "lp", "up": "u"}[_size(device)[:2]] if device.family == "ice40" else "",
     )
 
@@ -87,25 +106,17 @@ def nextpnr_arguments(device: Device, *, out: str, seed: int, target_mhz: float 
     return text.split()
 
 
-def render_scripts(design: Design, device: Device, *, out: str, target_mhz: float | None = None) -> dict[str, str]:
+def render_scripts(design: AnyDesign, device: Device, *, out: str, target_mhz: float | None = None) -> dict[str, str]:
     """Return file name to text of all scripts of one device but run.sh."""
     texts = {"yosys.ys": yosys_script(design, device, out=out, harness=True)}
     if device.vendor == "lattice":
         inputs, outputs = harness_ports(design)
-        texts["harness.v"] = _render(
-            "yosys/harness.v.j2",
-            top=design.top,
-            clock=design.clock,
-            inputs=inputs,
-            outputs=outputs,
-            driven=sum(port.width for port in inputs),
-            read=sum(port.width for port in outputs),
-        )
+        texts["harness.v"] = render_harness(design.top, clock_of(design), inputs, outputs)
     else:
-        if design.form == "mapped":
+        if _mapped(design):
             texts["keep_luts.v"] = (resource_dir("flows") / "yosys" / "keep_luts.v").read_text(encoding="utf-8")
         period = f"{1000 / (target_mhz or _DEFAULT_MHZ):.3f}"
-        texts["clock.xdc"] = _render("vivado/clock.xdc.j2", clock=design.clock, period_ns=period)
+        texts["clock.xdc"] = _render("vivado/clock.xdc.j2", clock=clock_of(design), period_ns=period)
         texts["vivado.tcl"] = _render(
             "vivado/vivado.tcl.j2", top=design.top, sources=_sources(design, device), device=device, out=out
         )
@@ -117,7 +128,7 @@ def write_scripts(folder: Path, devices: Iterable[Device]) -> tuple[Path, ...]:
 
     The scripts name only files of the folder. Needs the folder's design.json (DataError otherwise).
     """
-    design = Design.load(folder)
+    design = load_design(folder)
     wanted = tuple(devices)
     written: list[Path] = []
     for device in wanted:
@@ -136,12 +147,16 @@ def write_scripts(folder: Path, devices: Iterable[Device]) -> tuple[Path, ...]:
     if wanted:
         path = folder / "synth" / "README.md"
         harnessed = any(device.vendor == "lattice" for device in wanted)
-        path.write_text(_render("synth_readme.md.j2", top=design.top, devices=wanted, harnessed=harnessed))
+        path.write_text(
+            _render(
+                "synth_readme.md.j2", top=design.top, devices=wanted, harnessed=harnessed, blocks=uses_blocks(design)
+            )
+        )
         written.append(path)
     return tuple(written)
 
 
-def _sources(design: Design, device: Device) -> tuple[str, ...]:
+def _sources(design: AnyDesign, device: Device) -> tuple[str, ...]:
     """Return the Verilog files to read for a device, in order."""
     for source in design.sources:
         if not re.fullmatch(r"[A-Za-z0-9_./-]+", source):

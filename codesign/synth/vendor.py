@@ -8,9 +8,9 @@ from pathlib import Path
 from codesign.accel import Device
 from codesign.config import SynthConfig
 from codesign.errors import ToolNotFound, ToolTooOld
-from codesign.rtl.design import Design
 from codesign.synth.place import latency_ns
 from codesign.synth.report import SynthReport
+from codesign.synth.subject import AnyDesign
 from codesign.tools.vivado import VIVADO, find_vivado, parse_timing, parse_utilization, run_vivado
 
 __all__ = ["vivado_report"]
@@ -18,7 +18,7 @@ __all__ = ["vivado_report"]
 _REPORTS = ("vivado_utilization.rpt", "vivado_timing.rpt", "vivado_hierarchy.rpt")
 
 
-def vivado_report(design: Design, device: Device, *, config: SynthConfig, work: Path, fits: bool) -> SynthReport:
+def vivado_report(design: AnyDesign, device: Device, *, config: SynthConfig, work: Path, fits: bool) -> SynthReport:
     """Return Vivado's report on the design whose sources and vivado.tcl lie in `work`.
 
     Skipped, with the reason, where Vivado is switched off, absent or too old, or where the design does not fit. Where
