@@ -69,8 +69,8 @@ def place_and_route(
                 raise
             reason = (
                 f"device {device.name!r} has {device.luts} LUT{device.lut_inputs}s; the design needs {report.luts} and "
-                f"nextpnr found no place for all of it ({said}). Choose a larger device, or lower fan_in or bits (of an "
-                "engine: pe, simd, bits or depths)."
+                f"nextpnr found no place for all of it ({said}). Choose a larger device, or lower fan_in or bits (an "
+                "engine's pe, simd or depths)."
             )
             return replace(report, status="does not fit", reason=reason), tuple(runs)
         runs.append(done)
