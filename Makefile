@@ -38,8 +38,9 @@ lint: install ## ruff, pyright, import-linter
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
-bench: install ## speeds and sizes for jsc-s, jsc-l and nid-l
+bench: install ## speeds and sizes for jsc-s, jsc-l and nid-l; the engine beside SCALE-Sim and ZigZag
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.engine_witness
 
 clean: ## remove the environment and build products
 	rm -rf $(VENV) build dist *.egg-info
