@@ -11,6 +11,8 @@
 //   G PERCENT SEED         from here on offer and accept at random, in so many percent of all clocks (0: back to gaps)
 //   F                      forget all beats that are queued
 //   X                      reset
+//   S FLAG                 with -DENGINE_SAIF: from here on (1) count every bit's activity, a sample a clock, or write
+//                          what was counted (0) to the file that is the third argument
 //   A                      print the answer beats since the last A: "A LAST BEAT" each
 // Lines go to standard output. A receiver's rule that the engine breaks is printed as "E ...". Exit code 2: bad script.
 // The model must be verilated with `--prefix Vengine`.
@@ -30,6 +32,9 @@
 
 #include "Vengine.h"
 #include "verilated.h"
+#ifdef ENGINE_SAIF
+#include "verilated_saif_c.h"
+#endif
 
 namespace {
 
@@ -115,7 +120,13 @@ public:
     explicit Bench(uint64_t seed) : context_(std::make_unique<VerilatedContext>()) {
         context_->randReset(2);  // registers start with noise, so that only the reset can make them right
         context_->randSeed(static_cast<int>(seed & 0x7fffffff) + 1);
+#ifdef ENGINE_SAIF
+        context_->traceEverOn(true);
+#endif
         top_ = std::make_unique<Vengine>(context_.get(), "engine");
+#ifdef ENGINE_SAIF
+        top_->trace(&saif_, 99);
+#endif
         reset();
     }
     ~Bench() { top_->final(); }
@@ -149,6 +160,9 @@ public:
         top_->m_axis_tready = accept;
         top_->aclk = 0;
         top_->eval();
+#ifdef ENGINE_SAIF
+        if (saif_.isOpen()) saif_.dump(sampled_++);
+#endif
         if (active) {
             images.clock(data, top_->s_axis_data_tready);
             weights.clock(weight, top_->s_axis_weight_tready);
@@ -179,6 +193,18 @@ public:
         wait([&] { value = top_->s_axi_rdata; return top_->s_axi_rvalid; }, "a read is not answered");
         return value;
     }
+
+#ifdef ENGINE_SAIF
+    void sample(bool on, const char* file) {
+        if (on) {
+            sampled_ = 0;
+            saif_.open(file);
+        } else {
+            saif_.dump(sampled_);  // the last sample lasts a clock too
+            saif_.close();
+        }
+    }
+#endif
 
     bool busy() const { return top_->busy; }
 
@@ -227,9 +253,13 @@ private:
     uint64_t percent_ = 0;
     bool on_offer_ = false;
     Words offer_;
+#ifdef ENGINE_SAIF
+    VerilatedSaifC saif_;
+    uint64_t sampled_ = 0;
+#endif
 };
 
-void play(std::istream& script, Bench& bench) {
+void play(std::istream& script, Bench& bench, [[maybe_unused]] const char* file) {
     std::string line;
     for (int number = 1; std::getline(script, line); ++number) {
         std::istringstream in(line);
@@ -256,6 +286,9 @@ void play(std::istream& script, Bench& bench) {
             case 'G': in >> a >> b; bench.randomly(a, b); break;
             case 'F': bench.images.forget(); bench.weights.forget(); bench.stalls.clear(); break;
             case 'X': bench.reset(); break;
+#ifdef ENGINE_SAIF
+            case 'S': in >> a; bench.sample(a != 0, file); break;
+#endif
             case 'A':
                 for (const auto& [last, words] : bench.answers) {
                     std::printf("A %d ", last);
@@ -276,8 +309,8 @@ void play(std::istream& script, Bench& bench) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 3) {
-        std::fprintf(stderr, "usage: Vengine SCRIPT SEED\n");
+    if (argc != 3 && argc != 4) {
+        std::fprintf(stderr, "usage: Vengine SCRIPT SEED [FILE]\n");
         return 2;
     }
     std::ifstream script(argv[1]);
@@ -286,6 +319,6 @@ int main(int argc, char** argv) {
         return 2;
     }
     Bench bench(std::strtoull(argv[2], nullptr, 10));
-    play(script, bench);
+    play(script, bench, argc == 4 ? argv[3] : "activity.saif");
     return 0;
 }

@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -94,9 +94,13 @@ def build_bench(
     work: Path,
     timeout_s: float,
     jobs: int = 2,
+    extra: Sequence[str] = (),
 ) -> Built:
-    """Compile the C++ files `bench` (name to text) with the Verilog of `folder` to `work`/`prefix`, or fetch it."""
-    options = [*_VERILATE, "--prefix", prefix, "--top-module", design.top]
+    """Compile the C++ files `bench` (name to text) with the Verilog of `folder` to `work`/`prefix`, or fetch it.
+
+    extra: more of Verilator's options.
+    """
+    options = [*_VERILATE, *extra, "--prefix", prefix, "--top-module", design.top]
     tools = [*_toolchain(verilator), "harness", *_MAKE]
     key = digest([*tools, *options, *_contents(design, folder), *(part for item in bench.items() for part in item)])
     cache = BuildCache()
@@ -116,7 +120,7 @@ def build_bench(
             timeout_s=timeout_s,
             environment=verilator.environment,
         )
-        runtime = _Runtime(cache, digest(["runtime", *tools]), scratch / "runtime")
+        runtime = _Runtime(cache, digest(["runtime", *tools, *extra]), scratch / "runtime")
         make = ["make", "-C", "obj", "-f", f"{prefix}.mk", f"-j{jobs}", *_MAKE, *verilator.make_arguments]
         run(
             [*make, *runtime.make_arguments],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codesign.accel.devices import device
+from codesign.accel.engine.defaults import default_point
 from codesign.accel.engine.point import EnginePoint
 from codesign.config import EngineConfig
 
@@ -14,8 +15,6 @@ def configured_point(config: EngineConfig) -> EnginePoint:
     if config.default is None:
         point = EnginePoint(**config.settings)
     else:
-        from codesign.accel.engine.defaults import default_point  # pyright: ignore
-
-        point: EnginePoint = default_point(device(config.default)).point  # pyright: ignore
+        point = default_point(device(config.default)).point
     point.check()
     return point

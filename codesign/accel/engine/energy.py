@@ -23,7 +23,7 @@ from codesign.accel.engine.fmax import fmax
 from codesign.accel.engine.point import PARAMETER_BITS, EnginePoint
 from codesign.accel.engine.program import Program
 from codesign.accel.engine.resources import resources
-from codesign.accel.engine.structure import BLOCK_FROM, columns_of
+from codesign.accel.engine.structure import BLOCK_FROM, GROUPS, columns_of
 from codesign.config import Section, parse_model
 from codesign.errors import ConfigError
 from codesign.resources import resource_dir
@@ -192,8 +192,8 @@ def energy(
     ffs = np.array([resources(point, device).ffs])
     parts = dynamic_parts(columns_of(point), {k: np.array([v]) for k, v in counts.items()}, ffs, device, rows)
     rates = dict(toggles or {})
-    if unknown := sorted(set(rates) - set(COMPONENTS.values())):
-        raise ConfigError(f"toggle rates are of the groups {', '.join(_GROUPS)}, not of {', '.join(unknown)}")
+    if unknown := sorted(set(rates) - set(GROUPS)):
+        raise ConfigError(f"toggle rates are of the groups {', '.join(GROUPS)}, not of {', '.join(unknown)}")
     components: dict[str, float] = dict.fromkeys(COMPONENTS, 0.0)
     by_coefficient: dict[str, float] = dict.fromkeys(COEFFICIENTS, 0.0)
     for (component, coefficient, logic), values in parts.items():
@@ -221,9 +221,6 @@ def energy(
         rates,
         by_coefficient,
     )
-
-
-_GROUPS = sorted(set(COMPONENTS.values()) - {""})
 
 
 def _clock(

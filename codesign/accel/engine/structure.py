@@ -21,7 +21,7 @@ __all__ = ["BLOCK_FROM", "GROUPS", "Structure", "columns_of", "structure"]
 BLOCK_FROM = 65
 """Memories of at least so many words are block RAM; shallower ones, and `weight_memory: lutram`, are made of LUTs."""
 
-GROUPS = ("array", "tree", "accumulators", "requantizer", "memories", "streams", "control")
+GROUPS: tuple[str, ...] = ("array", "tree", "accumulators", "requantizer", "memories", "streams", "control")
 """Parts of an engine, as estimates are divided."""
 
 Array = NDArray[Any]

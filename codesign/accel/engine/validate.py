@@ -83,8 +83,7 @@ class EngineRules:
         found = list(point.violations())
         if any(one.rule == "range" for one in found):
             return tuple(found)
-        if device is not None and not found:
-            found += resource_violations(point, device, share=share)
+        itself = len(found)
         network, loops = self.network, self.loops(point.pe, point.simd)
 
         def broken(rule: str, layer: str, message: str) -> None:
@@ -103,6 +102,8 @@ class EngineRules:
         self._depth_violations(point, loops, broken)
         if problem := self._placing(point.simd, point.banks, point.bank_depth):
             found += problem.violations
+        if device is not None and not itself:
+            found += resource_violations(point, device, share=share)
         return tuple(found)
 
     def _layer_violations(
