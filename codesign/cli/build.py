@@ -18,8 +18,9 @@ RunArgument = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN"
 
 _STAGE_HELP = {
     "train": "Train the network of a run.",
-    "extract": "Turn every trained neuron into its truth table, checked on all rows.",
-    "optimize": "Run the lossless passes on the tables.",
+    "extract": "Turn every trained neuron into its truth table (of an engine: into integers), checked on all rows.",
+    "optimize": "Run the lossless passes on the tables (of a pipeline).",
+    "compile": "Compile the network for its engine, checked layer by layer.",
     "emit": "Write the Verilog, its bench and its scripts.",
     "simulate": "Stream the test set through the Verilated design and compare every answer.",
     "synth": "Synthesise, place and route with open tools.",
@@ -82,13 +83,19 @@ def _summary(run: Path, until: str) -> None:
     console.print(f"report: {run / 'report.html'}", soft_wrap=True, highlight=False)
 
 
-def verify(run: RunArgument) -> None:
-    """Check again that trained network, tables, optimized tables, netlist and Verilog all agree."""
+def verify(
+    run: RunArgument,
+    pairs: Annotated[
+        int | None,
+        typer.Option(min=0, help="Random engines with random programs beside an engine's own, 3 by default."),
+    ] = None,
+) -> None:
+    """Check again that trained network, tables (or integers), every form after them, and Verilog all agree."""
     from codesign.line import open_run
     from codesign.verify import verify_run, verify_table
 
     with StageProgress() as progress:
-        checks = verify_run(open_run(run, notify=progress.notify))
+        checks = verify_run(open_run(run, notify=progress.notify), pairs=pairs)
     terminal().print(verify_table(checks))
 
 

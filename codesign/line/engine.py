@@ -216,9 +216,13 @@ class EngineLine(Line[EngineBuildConfig]):
 
     def _synth(self, out: Path) -> None:
         from codesign.accel import device
+        from codesign.accel.engine.estimates import program_estimates
         from codesign.synth import synthesize
 
-        for name in self.config.synth.devices:
+        names = self.config.synth.devices
+        estimates = {name: program_estimates(self.program, self.network, device(name)) for name in names}
+        write_json(out / "estimates.json", estimates)
+        for name in names:
             self.notify("synth", f"synthesising for {name}", None)
             report = synthesize(self.emitted, device(name), config=self.config.synth, work=out / name)
             write_json(out / f"{name}.json", asdict(report))

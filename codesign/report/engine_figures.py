@@ -55,6 +55,13 @@ def engine_figures(facts: RunFacts) -> dict[str, Any]:
     out["fmax_routed_mhz"] = fmax
     out["latency_ns"] = round(out["latency_cycles"] * 1000 / fmax, 1) if fmax and compiled else None
     out["images_per_s"] = round(fmax * 1e6 / out["initiation_interval"], 1) if fmax and compiled else None
+    estimated: dict[str, Any] = facts.estimates.get(head["device"], {}) if head else {}
+    for key in _RESOURCES:
+        out[f"{key}_estimated"] = estimated["resources"][key] if "resources" in estimated else None
+    out["energy_nj"] = estimated["energy"]["total_nj"] if "energy" in estimated else None
+    default = estimated.get("default", {})
+    for key in ("period_ratio", "energy_ratio", "digest"):
+        out[f"default_{key}"] = default.get(key)
     for name, report in facts.synthesis.items():
         for key in ("status", *_RESOURCES, "fmax_mhz"):
             out[f"{name}.{key}"] = report[key]
@@ -93,9 +100,11 @@ def engine_summary(f: dict[str, Any]) -> Table:
     table.add_row(
         "accuracy on the test split", "not computed" if accuracy is None else f"{100 * accuracy:.2f} %", equal
     )
-    on = f" on {f['device']}" if f["device"] else ""
+    on = chosen = f" on {f['device']}" if f["device"] else ""
     for key, name in zip(_RESOURCES, ("LUTs", "FFs", "block RAMs", "DSPs"), strict=True):
-        table.add_row(f"{name}{on}", _count(f[f"{key}_synthesised"]), "synthesised" if on else "")
+        model = f[f"{key}_estimated"]
+        origin = "synthesised" + ("" if model is None else f" (the model says {model:,})")
+        table.add_row(f"{name}{on}", _count(f[f"{key}_synthesised"]), origin if on else "")
     on = f" on {f['device_routed']}" if f["device_routed"] else ""
     table.add_row(f"Fmax{on}", _count(f["fmax_routed_mhz"], " MHz"), "routed" if on else "")
     for key, name in (("latency_cycles", "one image"), ("initiation_interval", "between images")):
@@ -105,6 +114,8 @@ def engine_summary(f: dict[str, Any]) -> Table:
     microseconds = None if f["latency_ns"] is None else f["latency_ns"] / 1000
     table.add_row(f"one image{on}", _count(microseconds, " us"), "routed" if on else "")
     table.add_row(f"images a second{on}", _count(f["images_per_s"], digits=0), "routed" if on else "")
+    joules = None if f["energy_nj"] is None else f["energy_nj"] / 1000
+    table.add_row(f"energy of an image{chosen}", _count(joules, " uJ"), "model energy" if joules is not None else "")
     matched = None if checked is None else f"{checked - wrong:,} of {checked:,}"
     table.add_row("test images that match bit for bit", matched or "not simulated", "simulated" if matched else "")
     return table

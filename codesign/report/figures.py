@@ -69,6 +69,7 @@ class RunFacts:
         self.design = self._read("5_emit/design/design.json")
         self.emission = self._read("5_emit/emit.json")
         self.simulation = self._read("6_simulate/simulate.json")
+        self.estimates: dict[str, Any] = self._read("7_synth/estimates.json") or {}
         self.synthesis: dict[str, Any] = {
             name: report
             for name in self.config["synth"]["devices"]
