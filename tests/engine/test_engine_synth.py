@@ -56,6 +56,26 @@ def test_memories_become_what_the_point_says(tmp_path: Path) -> None:
     assert luts["distributed"] > block["distributed"] > 0
 
 
+@pytest.mark.synth
+@pytest.mark.parametrize(
+    "point",
+    [
+        replace(POINT, stream_out_bits=8, pipeline=0),
+        EnginePoint(4, 2, 1, 1, "weight_stationary", "streamed", psum_depth=64, double_buffer=True, weight_depth=64),
+    ],
+    ids=["output-stationary", "weight-stationary"],
+)
+def test_no_output_follows_an_input_without_a_register(point: EnginePoint, tmp_path: Path) -> None:
+    """AXI demands it: no combinational path from any input of the engine to any output."""
+    design = generate(point, tmp_path)
+    script = [f"read_verilog {source}" for source in design.sources]
+    script += [f"hierarchy -check -top {design.top}", "proc", "flatten", "opt_clean"]
+    script += ["select -assert-count 16 o:*", "select -set cone o:* %ci*:-$dff,$sdff,$dffe,$sdffe"]
+    script += ["select -assert-none @cone i:* %i"]
+    (tmp_path / "paths.ys").write_text("\n".join(script) + "\n")
+    run_yosys(find_yosys(), "paths.ys", tmp_path, log="paths.log", timeout_s=300, memory_gb=None)
+
+
 @pytest.mark.sim
 def test_the_verilog_is_verilog_2005(tmp_path: Path) -> None:
     tool = find_verilator()
