@@ -113,7 +113,8 @@ class MatVec(AcceleratorFamily):
         tool = find_verilator()
         vectors = np.asarray(inputs).reshape(len(inputs), -1)
         build = work / "build"
-        command = [tool.path, "--binary", "--Wno-fatal", "-CFLAGS", "-std=gnu++20 -fcoroutines", "--Mdir", build, "--top-module", "bench", "-o", "bench"]
+        command = [tool.path, "--binary", "--Wno-fatal", "--Mdir", build, "--top-module", "bench", "-o", "bench"]
+        command += ["-CFLAGS", "-std=gnu++20 -fcoroutines"]  # the bench waits for clock edges
         command += ["-MAKEFLAGS", " ".join(tool.make_arguments), f"-GVECTORS={len(vectors)}"]
         command += [f"-I{folder.resolve()}", (folder / "bench.v").resolve(), (folder / "matvec.v").resolve()]
         run(command, work, log="build.log", timeout_s=600, environment=tool.environment)

@@ -23,21 +23,23 @@ def topologies(draw, kind):
     coding = draw(st.sampled_from(["binary", "thermometer"]))
     input_bits = draw(st.integers(1, 3))
     entering, layers = 1 if coding == "thermometer" else input_bits, []
+    signals = Topology("t", data.inputs, input_bits, (), coding).input_signals
     depth = draw(st.integers(1, 3))
     for index in range(depth):
         bits_ = draw(st.integers(1, 3))
+        width = outputs if index == depth - 1 else draw(st.integers(1, 6))
         layers.append(
             Layer(
                 f"l{index}",
-                outputs if index == depth - 1 else draw(st.integers(1, 6)),
-                draw(st.integers(1, min(5, 10 // entering))),
+                width,
+                draw(st.integers(1, min(5, 10 // entering, signals))),
                 bits_,
                 draw(st.sampled_from(["linear", "polynomial", "mlp", "lut"])),
                 draw(st.integers(1, 3)),
                 draw(st.one_of(st.none(), st.integers(1, 3))),
             )
         )
-        entering = bits_
+        entering, signals = bits_, width
     return Topology("t", data.inputs, input_bits, tuple(layers), coding, decide)
 
 

@@ -27,7 +27,7 @@ def test_settings_are_the_defaults_and_all_of_them() -> None:
     stated = yaml.safe_load(block)["rtl"]
     assert RtlConfig.model_validate(stated) == RtlConfig()
     assert set(stated) == set(RtlConfig.model_fields)
-    for name in ("form", "effort", "encoder", "interface", "stream_bits"):
+    for name in ("form", "effort", "encoder", "interface"):
         for choice in RtlConfig.model_fields[name].annotation.__args__:  # type: ignore[union-attr]
             assert str(choice) in block, (name, choice)
 
