@@ -141,4 +141,5 @@ def layers_table(compiled: dict[str, Any], *, title: str, counted: dict[str, int
 def _count(value: float | None, unit: str = "", digits: int = 2) -> str:
     if value is None:
         return "not computed"
-    return f"{value:,}{unit}" if isinstance(value, int) else f"{value:,.{digits}f}{unit}"
+    whole = isinstance(value, int) or not unit and value == int(value)
+    return f"{value:,.0f}{unit}" if whole else f"{value:,.{digits}f}{unit}"

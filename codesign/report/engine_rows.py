@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from codesign.accel.engine import Program, cycles
+from codesign.accel.engine import LayerProgram, Program, cycles
 
 __all__ = ["program_rows"]
 
@@ -20,7 +20,7 @@ def program_rows(program: Program) -> dict[str, Any]:
     rows: list[dict[str, Any]] = [
         {
             "name": layer.name,
-            "kind": layer.kind,
+            "kind": _kind(layer),
             "source": str(layer.source),
             "out": str(layer.out),
             "operations": layer.operations,
@@ -47,3 +47,10 @@ def program_rows(program: Program) -> dict[str, Any]:
         "parameters": program.parameters,
         "answers": program.answers,
     }
+
+
+def _kind(layer: LayerProgram) -> str:
+    """The layer's kind; a convolution whose window is the whole map is dense."""
+    window = (layer.fields["kernel_height"], layer.fields["kernel_width"])
+    whole = window == (layer.source.height, layer.source.width) and not layer.fields["padding"]
+    return "dense" if layer.kind == "conv" and whole else layer.kind

@@ -87,6 +87,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
+    environment.filters["blocks"] = lambda value: "not computed" if value is None else f"{value:,.10g}"
     environment.filters["percent"] = _percent
     return environment
 

@@ -17,7 +17,7 @@ from codesign.accel.engine.check import check_program
 from codesign.accel.engine.draw import draw_network, draw_point
 from codesign.cli.app import app
 from codesign.config import EngineBuildConfig, EngineConfig, dump_yaml, parse_build
-from codesign.errors import CodesignError, ConfigError, MismatchError, RunError, SpaceError
+from codesign.errors import CodesignError, ConfigError, DataError, MismatchError, RunError, SpaceError
 from codesign.ir.integer import evaluate_integer
 from codesign.line import EngineLine, Line, PipelineLine, new_line, open_run
 from codesign.report import RunFacts, compare_runs, figures, summary_tables, write_report
@@ -317,6 +317,20 @@ def test_a_setting_that_is_left_out_has_the_engines_default() -> None:
     assert configured_point(EngineConfig(default="xc7z020")) == default_point(device("xc7z020")).point
     with pytest.raises(SpaceError, match="range"):
         configured_point(EngineConfig(pe=2, simd=2, weight_bits=9, activation_bits=4))
+
+
+def test_weights_out_of_range_are_named_by_layer(tmp_path: Path) -> None:
+    from codesign.ir.integer_random import random_network
+    from codesign.ir.integer_store import save_integer
+
+    line = new_line(config(), tmp_path / "run", folder=tmp_path)
+    assert isinstance(line, EngineLine)
+    network = random_network(line.topology, seed=0)
+    network.layers[0].weights[0, 0, 0, 0] = 100  # type: ignore[union-attr]
+    with pytest.raises(Refusal, match="weight_bits: layer 'stem': weights are -7 to 100; weight_bits 4 holds -8 to 7"):
+        compile_program(network, line.point)
+    with pytest.raises(DataError, match=r"layer 'stem': the weight at \(0, 0, 0, 0\) is 100"):
+        save_integer(network, tmp_path / "network.npz")
 
 
 def test_a_program_that_is_not_its_network_is_found() -> None:
