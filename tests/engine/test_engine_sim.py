@@ -110,6 +110,10 @@ class Session:
     def status(self) -> list[str]:
         return [f"R {self.offset('ERROR'):x}", f"R {self.offset('STATUS'):x}"]
 
+    def back(self, how: str) -> tuple[str, ...]:
+        """What makes the engine ready again, its masters too."""
+        return ("F", self.control(4) if how == "clear" else "X")
+
     def control(self, bits: int) -> str:
         return f"W {self.offset('CONTROL'):x} {bits:x}"
 
@@ -165,21 +169,39 @@ def test_an_image_that_ends_early_or_late(session: Session, early: bool, recover
     beats = images(session)
     data = session.beats("D", beats, len(beats) - 2 if early else None)
     script = [*loaded(session), *data, *weights(session), session.control(1), "B 100000"]
-    back = ("F", session.control(4)) if recover == "clear" else ("F", "X")
-    found, status = session.play(script, back)
+    found, status = session.play(script, session.back(recover))
     assert found == [("IMAGE_EARLY" if early else "IMAGE_LATE", 0)]
     assert status == IDLE_AFTER_ERROR
 
 
+@pytest.mark.parametrize("recover", ["clear", "reset"])
 @pytest.mark.parametrize("early", [True, False])
-def test_a_load_that_ends_early_or_late(session: Session, early: bool) -> None:
+def test_a_load_that_ends_early_or_late(session: Session, early: bool, recover: str) -> None:
     load = session.program.load_beats()
     script = program_lines(session.program, images=1)
     script += session.beats("Q", load, len(load) - 2 if early else None)
     script += [session.control(2), "B 100000"]
-    found, status = session.play(script, ("F", session.control(4)))
+    found, status = session.play(script, session.back(recover))
     assert found == [("WEIGHT_EARLY" if early else "WEIGHT_LATE", 0)]
     assert status == IDLE_AFTER_ERROR
+
+
+@pytest.mark.parametrize("recover", ["clear", "reset"])
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("layer", [0, 1, -1])
+def test_streamed_weights_that_end_early_or_late(folder: Path, layer: int, early: bool, recover: str) -> None:
+    """In mid-run, in the weights of the first layer, of the second, and of the last."""
+    session = Session("pairs", folder)
+    beats = images(session)
+    script = [*loaded(session), *session.beats("D", beats, len(beats) - 1)]
+    for index, one in enumerate(session.program.layers):
+        weights = session.program.weight_beats(one)
+        last: int | None = len(weights) - 1
+        if index == layer % len(session.program.layers):
+            last = len(weights) - 2 if early else None
+        script += session.beats("Q", weights, last)
+    found, status = session.play([*script, session.control(1), "B 100000"], session.back(recover))
+    assert (found[0][0], status) == ("WEIGHT_EARLY" if early else "WEIGHT_LATE", IDLE_AFTER_ERROR)
 
 
 @pytest.mark.parametrize(
@@ -195,14 +217,16 @@ def test_a_load_that_ends_early_or_late(session: Session, early: bool) -> None:
 )
 def test_a_run_that_cannot_be(session: Session, settings: dict[str, int], error: str) -> None:
     script = [*loaded(session, **settings), session.control(1), "B 100"]
-    assert session.play(script, ("F", session.control(4))) == ([(error, 0)], IDLE_AFTER_ERROR)
+    for recover in ("clear", "reset"):
+        assert session.play(script, session.back(recover)) == ([(error, 0)], IDLE_AFTER_ERROR)
 
 
 @pytest.mark.parametrize("settings", [{"PARAMETERS": 1025}, {"WEIGHT_WORDS": 8193}])
 def test_a_load_that_cannot_be(folder: Path, settings: dict[str, int]) -> None:
     session = Session("plain", folder)
     script = [*program_lines(session.program, images=1, settings=settings), session.control(2), "B 100"]
-    assert session.play(script, ("F", session.control(4))) == ([("MEMORY", 0)], IDLE_AFTER_ERROR)
+    for recover in ("clear", "reset"):
+        assert session.play(script, session.back(recover)) == ([("MEMORY", 0)], IDLE_AFTER_ERROR)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +240,8 @@ def test_a_descriptor_that_is_wrong(session: Session, word: int, mask: int, erro
     beats = images(session)
     script = [*loaded(session), f"W {0x1000 + 4 * word:x} {wrong:x}"]
     script += [*session.beats("D", beats, len(beats) - 1), *weights(session), session.control(1), "B 100000"]
-    assert session.play(script, ("F", session.control(4))) == ([(error, 0)], IDLE_AFTER_ERROR)
+    for recover in ("clear", "reset"):
+        assert session.play(script, session.back(recover)) == ([(error, 0)], IDLE_AFTER_ERROR)
 
 
 @pytest.mark.parametrize("after", [3, 40, 90])
@@ -225,7 +250,7 @@ def test_a_second_start_while_busy_stops_the_run(session: Session, after: int, r
     beats = images(session)
     script = [*loaded(session), *session.beats("D", beats, len(beats) - 1), *weights(session)]
     script += [session.control(1), f"C {after:x}", session.control(1), "B 100"]
-    found, status = session.play(script, ("F", session.control(4) if recover == "clear" else "X"))
+    found, status = session.play(script, session.back(recover))
     assert (found[0][0], status) == ("BUSY", IDLE_AFTER_ERROR)
 
 
