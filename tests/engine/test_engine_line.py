@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +58,12 @@ ANSWERS = '"answers": [\n  [\n   '
 
 def config(**changes: Any) -> EngineBuildConfig:
     return EngineBuildConfig.model_validate({**TINY, **changes})
+
+
+def write(folder: Path, **changes: Any) -> Path:
+    path = folder / "build.yaml"
+    path.write_text(dump_yaml({**TINY, **changes}))
+    return path
 
 
 def told(line: Line[Any]) -> list[str]:
@@ -161,6 +172,30 @@ def test_a_damaged_stage_is_named_and_made_again(copy: Path, name: str) -> None:
     assert path.read_bytes() == whole
 
 
+@pytest.mark.sim
+def test_kill_and_resume_end_with_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    build, run = write(tmp_path), tmp_path / "run"
+    command = [sys.executable, "-m", "codesign", "build", str(build), "--run", str(run), "--until", "compile"]
+    checkpoint = run / ".2_train.partial" / "checkpoint.safetensors"
+    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 240
+        while not checkpoint.exists() and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        os.kill(child.pid, signal.SIGKILL)
+    finally:
+        child.wait()
+    assert checkpoint.exists() and not (run / "2_train").exists(), "the kill came too late: nothing was tested"
+    open_run(run).build(until="compile")
+    for name in (
+        "2_train/model.safetensors",
+        "3_extract/network.npz",
+        "3_extract/scores.json",
+        "4_compile/compile.json",
+    ):
+        assert (run / name).read_bytes() == (finished / name).read_bytes()
+
+
 def forge(run: Path, name: str, old: str, new: str) -> None:
     """Change a file of a finished stage, and the stage's record of it as well."""
     from codesign.rundir import RunFolder, _file_digest
@@ -231,12 +266,6 @@ def test_golden_answers_of_another_network_stop_the_simulation(copy: Path) -> No
 
 
 # What is refused, before anything is trained.
-
-
-def write(folder: Path, **changes: Any) -> Path:
-    path = folder / "build.yaml"
-    path.write_text(dump_yaml({**TINY, **changes}))
-    return path
 
 
 @pytest.mark.parametrize(
