@@ -26,6 +26,7 @@ from codesign.errors import CodesignError, ConfigError, DataError, MismatchError
 from codesign.ir.integer import evaluate_integer
 from codesign.line import EngineLine, Line, PipelineLine, new_line, open_run
 from codesign.report import RunFacts, compare_runs, figures, summary_tables, write_report
+from codesign.sweep import run_sweep
 from codesign.verify import verify_run
 
 TINY: dict[str, Any] = {
@@ -371,6 +372,14 @@ def test_a_program_that_is_not_its_network_is_found() -> None:
     program.layers[-1].weights[0, 0] ^= 1
     with pytest.raises(MismatchError, match=f"layer '{program.layers[-1].name}', image"):
         check_program(program, network, images)
+
+
+def test_a_sweep_over_engines_goes_past_a_point_that_cannot_be(tmp_path: Path) -> None:
+    write(tmp_path, train={**TINY["train"], "epochs": 1})
+    (tmp_path / "sweep.yaml").write_text("name: s\nbase: build.yaml\nuntil: compile\ngrid: {engine.pe: [4, 3]}\n")
+    result = run_sweep(tmp_path / "sweep.yaml", tmp_path / "runs", notify=lambda *_: None)
+    assert result.table.row_count == 1 and "cycles" in [str(column.header) for column in result.table.columns]
+    assert result.failures == {"s_001": "Refusal: range: pe must be one of 1, 2, 4, 8, 16, 32, 64, not 3"}
 
 
 @pytest.mark.synth
