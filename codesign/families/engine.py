@@ -41,8 +41,15 @@ class EngineFamily(AcceleratorFamily):
         return self._of(network).violations(self._point(point), device)
 
     def valid(self, columns: Columns, network: IntegerNetwork, device: Device | None = None) -> NDArray[np.bool_]:
-        """Return which of many points break no rule; about half a million points a second with a device."""
-        return self._of(network).valid(self._columns(columns), device)
+        """Return which of many points break no rule; what a point takes of a device is asked of those alone that break
+        no other one, so that a space of mostly invalid points is read at some 400,000 points a second.
+        """
+        rules, filled = self._of(network), self._columns(columns)
+        fine = rules.valid(filled)
+        if device is not None and fine.any():
+            rows = np.flatnonzero(fine)
+            fine[rows] = rules.valid({name: values[rows] for name, values in filled.items()}, device)
+        return fine
 
     def cost(self, point: Point, network: IntegerNetwork, device: Device) -> Cost:
         """Return exact cycles, block RAMs and DSP blocks, estimated LUTs, flip-flops and clock, and model energy."""
@@ -51,9 +58,12 @@ class EngineFamily(AcceleratorFamily):
     def costs(self, columns: Columns, network: IntegerNetwork, device: Device) -> dict[str, NDArray[np.float64]]:
         """Return the figures of many points, NaN where a point is not valid; about half a million points a second."""
         rules, filled = self._of(network), self._columns(columns)
-        valid = rules.valid(filled, device)
-        found = engine_cost_columns(rules, filled, device)
-        return {name: np.where(valid, values.astype(np.float64), np.nan) for name, values in found.items()}
+        rows = np.flatnonzero(self.valid(columns, network, device))
+        found = engine_cost_columns(rules, {name: values[rows] for name, values in filled.items()}, device)
+        costs = {name: np.full(len(filled["pe"]), np.nan) for name in found}
+        for name, values in found.items():
+            costs[name][rows] = values
+        return costs
 
     def generate(self, point: Point, network: IntegerNetwork, folder: Path) -> None:
         """Write the engine's folder: rtl/, design.json, README.md, a FuseSoC core."""

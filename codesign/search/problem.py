@@ -1,0 +1,198 @@
+"""One search problem: a family's space, a network, a device and an objective; evaluates points as trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.accel import AcceleratorFamily, Cost, Device, Figure
+from codesign.accel.space import Value
+from codesign.errors import CodesignError, SpaceError
+from codesign.search.encode import encode_network
+from codesign.search.guard import Guard, told
+from codesign.search.objective import Objective
+from codesign.search.table import CHUNK_POINTS, Completions, valid_points
+
+__all__ = ["Problem", "Sweep", "Trial"]
+
+State = Literal["done", "over limit", "invalid", "failed"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One evaluated point.
+
+    state:  "done" alone can win; "over limit": its figures are known, but exceed a limit of the objective; "invalid":
+            it breaks a rule; "failed": its cost function raised, gave no number or took too long.
+    value:  of the objective (NaN where there is none); score: for learning, less is better (else infinite).
+    figures: what the family said, each with unit and origin. reason: why it is not done.
+    """
+
+    number: int
+    point: Mapping[str, Value]
+    state: State
+    value: float
+    score: float
+    figures: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
+    reason: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether it may win."""
+        return self.state == "done"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Every valid point of a space, costed.
+
+    numbers: of the points; values, within: the objective's value of each, and whether it exceeds no limit.
+    best: number of the optimum, value: its value.
+    """
+
+    numbers: NDArray[np.int64]
+    values: NDArray[np.float64]
+    within: NDArray[np.bool_]
+    costs: Mapping[str, NDArray[np.float64]]
+    best: int
+    value: float
+
+
+class Problem:
+    """What a search searches: the best point of a family's space for one network on one device.
+
+    time_limit_s: where it is given, points are costed one by one in a process of their own, and a cost function that
+    takes longer is a failed trial; without it a cost function that never ends stops the search. `features`: the network
+    as numbers for the agent; ours are made from integer networks.
+    """
+
+    def __init__(
+        self,
+        family: AcceleratorFamily,
+        network: Any,
+        *,
+        device: Device,
+        objective: Objective,
+        name: str = "",
+        time_limit_s: float | None = None,
+        features: NDArray[np.float32] | None = None,
+    ):
+        self.family, self.network, self.device, self.objective = family, network, device, objective
+        self.space, self.name = family.space, name or str(getattr(network, "name", family.space.name))
+        self.features = encode_network(network) if features is None else np.asarray(features, dtype=np.float32)
+        self._guard = Guard(self._cost_of, limit_s=time_limit_s) if time_limit_s is not None else None
+        self._kinds: dict[str, Figure] = {}
+
+    @cached_property
+    def valid(self) -> NDArray[np.bool_]:
+        """Of every point, by number, whether it is valid; a SpaceError where there are too many, or none is."""
+        return valid_points(self.family, self.network, self.device)
+
+    @cached_property
+    def completions(self) -> Completions:
+        """What prefixes of knobs can still become; copy it to remove points."""
+        return Completions(self.space, self.valid)
+
+    @property
+    def in_columns(self) -> bool:
+        """Whether the family costs many points at once."""
+        return type(self.family).costs is not AcceleratorFamily.costs and self._guard is None
+
+    def evaluate(self, numbers: Sequence[int]) -> list[Trial]:
+        """Validate and cost points by number, a trial a point. Nothing that a cost function does ends the search."""
+        points = [self.space.point(int(number)) for number in numbers]
+        columns = self.space.columns(self.space.indices(np.array(numbers, dtype=np.int64)))
+        valid = self.family.valid(columns, self.network, self.device)
+        costed = [point for point, fine in zip(points, valid, strict=True) if fine]
+        found = iter(self._costs_of(costed))
+        trials: list[Trial] = []
+        for number, point, fine in zip(numbers, points, valid, strict=True):
+            if fine:
+                cost, problem = next(found)
+                trials.append(self._judge(int(number), point, cost, problem))
+            else:
+                trials.append(Trial(int(number), point, "invalid", np.nan, np.inf, {}, "breaks a rule of the family"))
+        return trials
+
+    def sweep(self) -> Sweep:
+        """Cost every valid point; a SpaceError where none stays within the limits."""
+        numbers = np.flatnonzero(self.valid)
+        parts: list[dict[str, NDArray[np.float64]]] = []
+        for start in range(0, len(numbers), CHUNK_POINTS):
+            columns = self.space.columns(self.space.indices(numbers[start : start + CHUNK_POINTS]))
+            parts.append(self.family.costs(columns, self.network, self.device))
+        costs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        self.objective.require(costs)
+        values = np.asarray(costs[self.objective.figure], dtype=np.float64)
+        within = self.objective.within(costs)
+        if not within.any():
+            least = ", ".join(
+                f"{name} at most {most:g}, the least met is {np.nanmin(costs[name]):g}"
+                for name, most in self.objective.limits.items()
+            )
+            raise SpaceError(f"no valid point of space {self.space.name!r} stays within the limits: {least}")
+        scores = np.where(within, self.objective.scores(costs), np.inf)
+        best = int(np.nanargmin(scores))
+        return Sweep(numbers, values, within, costs, int(numbers[best]), float(values[best]))
+
+    def close(self) -> None:
+        """End the process of the time limit, if there is one."""
+        if self._guard is not None:
+            self._guard.close()
+
+    def _judge(self, number: int, point: Mapping[str, Value], cost: Cost | None, problem: str) -> Trial:
+        if cost is None:
+            return Trial(number, point, "failed", np.nan, np.inf, {}, problem)
+        try:
+            outcome = self.objective.outcome(cost)
+        except SpaceError as wrong:
+            return Trial(number, point, "failed", np.nan, np.inf, dict(cost), str(wrong))
+        if outcome.over:
+            reason = ", ".join(
+                f"{name} {met:g} exceeds {self.objective.limits[name]:g}" for name, met in outcome.over.items()
+            )
+            return Trial(number, point, "over limit", outcome.value, outcome.score, dict(cost), reason)
+        return Trial(number, point, "done", outcome.value, outcome.score, dict(cost))
+
+    def _costs_of(self, points: list[dict[str, Value]]) -> list[tuple[Cost | None, str]]:
+        """Return each point's figures, or None and what went wrong."""
+        if not points:
+            return []
+        if not self.in_columns:
+            return [self._guard(point) if self._guard is not None else self._one(point) for point in points]
+        if not self._kinds:  # columns say values alone; units and origins are those of any point, without its own clock
+            self._kinds = {
+                name: Figure(0.0, figure.unit.split(" at ")[0], figure.origin)
+                for name, figure in self.family.cost(points[0], self.network, self.device).items()
+            }
+        columns = {name: np.array([point[name] for point in points]) for name in self.space.names}
+        costs = self.family.costs(columns, self.network, self.device)
+        return [
+            (
+                {
+                    name: Figure(float(values[row]), self._kinds[name].unit, self._kinds[name].origin)
+                    for name, values in costs.items()
+                },
+                "",
+            )
+            for row in range(len(points))
+        ]
+
+    def _one(self, point: Mapping[str, Value]) -> tuple[Cost | None, str]:
+        try:
+            return self._cost_of(point), ""
+        except CodesignError as problem:
+            return None, str(problem)
+        except Exception as problem:  # noqa: BLE001 - whatever a user's own function raises is a failed trial
+            return None, told(problem)
+
+    def _cost_of(self, point: Mapping[str, Value]) -> Cost:
+        cost = self.family.cost(point, self.network, self.device)
+        if not isinstance(cost, Mapping) or not all(isinstance(figure, Figure) for figure in cost.values()):
+            raise SpaceError(f"cost must give a mapping of names to Figure(value, unit, origin), not {cost!r}")
+        return cost
