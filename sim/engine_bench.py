@@ -339,7 +339,7 @@ async def control_that_hesitates(dut):
 async def beats_without_a_gap(dut):
     """Sources and receiver always there: the cycles are those of the program's report."""
     bench = await fresh(dut, "full rate")
-    images = max(1, min(ALL, 4 * CLOCKS // ONE))
+    images = max(1, min(ALL, CLOCKS // ONE))
     await bench.configure(images)
     await bench.load()
     if PROGRAM["load"]:
