@@ -59,6 +59,7 @@ def main() -> None:
     print(f"\n{machine}; trained on synthetic rows of each preset's shape\n\n{text}")
     if arguments.out:
         arguments.out.write_text(f"{machine}; trained on synthetic rows of each preset's shape.\n\n{text}\n")
+    subprocess.run([sys.executable, "-m", "benchmarks.engine_model"], check=True)
 
 
 def measure(name: str) -> dict[str, Any]:

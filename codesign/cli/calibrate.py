@@ -34,6 +34,10 @@ def engine(
     out: Annotated[Path, typer.Option(help="Folder of the table and the calibration; what is in it is kept.")] = Path(
         "calibration"
     ),
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="A table of points synthesised for another end; they join the points drawn."),
+    ] = None,
     fmax: Annotated[
         int, typer.Option(min=0, help="Points to place and route as well, for the clock (ecp5 alone).")
     ] = 0,
@@ -47,8 +51,8 @@ def engine(
     from rich.table import Table
 
     from codesign.errors import ConfigError
-    from codesign.synth.engine_fit import fit_resources, write_calibration
-    from codesign.synth.engine_sample import COMMANDS, sample_points
+    from codesign.synth.engine_fit import error_table, fit_resources, write_calibration
+    from codesign.synth.engine_sample import COMMANDS, read_table, sample_points
     from codesign.tools.yosys import find_yosys
 
     if family not in COMMANDS:
@@ -65,17 +69,18 @@ def engine(
         yosys=find_yosys(),
         progress=screen.print,
     )
-    found = fit_resources(sampled, family=family, seed=seed, command=command, table=f"{name}.csv")
+    others = also or []
+    sampled += tuple(one for path in others for one in read_table(path))
+    command += "".join(f" --also {path.name}" for path in others)
+    names = [path.name for path in others]
+    found = fit_resources(sampled, family=family, seed=seed, command=command, table=f"{name}.csv", also=names)
     write_calibration(found, out / f"{name}.yaml")
-    table = Table(title=f"Engine on {family}: {points} points, {found.tool} {found.tool_version}, seed {seed}")
-    for heading in ("estimate", "points", "median error", "mean error", "worst error"):
-        table.add_column(heading, justify="left" if heading == "estimate" else "right")
-    for estimate, fitted in (("LUTs", found.luts), ("flip-flops", found.ffs)):
-        for which, errors in (("fitted", fitted.fit), ("held out", fitted.held_out)):
-            row = (f"{100 * value:.1f} %" for value in (errors.median, errors.mean, errors.worst))
-            table.add_row(f"{estimate}, {which}", str(errors.points), *row)
-    table.add_row("block RAMs", str(found.of_points), "exact", "exact", "exact")
-    table.add_row("DSP blocks", str(found.of_points), "exact", "exact", "exact")
+    table = Table(title=f"Engine on {family}: {len(sampled)} points, {found.tool} {found.tool_version}, seed {seed}")
+    headings, *rows = error_table(found)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in ("family", "estimate") else "right")
+    for row in rows:
+        table.add_row(*row)
     screen.print(table)
     if fmax:
         _clock(family, device_name, fmax, seed, out, f"{command} --fmax {fmax}")

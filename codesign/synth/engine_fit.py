@@ -16,7 +16,7 @@ from codesign.config import dump_yaml
 from codesign.errors import ConfigError
 from codesign.synth.engine_sample import Sampled
 
-__all__ = ["fit_resources", "halves", "write_calibration"]
+__all__ = ["error_table", "fit_resources", "halves", "write_calibration"]
 
 Numbers = NDArray[np.float64]
 
@@ -90,7 +90,9 @@ def halves(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     return np.sort(order[: count // 2]), np.sort(order[count // 2 :])
 
 
-def fit_resources(samples: Sequence[Sampled], *, family: str, seed: int, command: str, table: str) -> Calibration:
+def fit_resources(
+    samples: Sequence[Sampled], *, family: str, seed: int, command: str, table: str, also: Sequence[str] = ()
+) -> Calibration:
     """Fit LUTs and flip-flops on one half of the points; measure the errors on both halves; check the exact counts.
 
     A point whose block RAMs or DSP blocks are not those of the law is a ConfigError that shows both: then yosys has
@@ -125,6 +127,7 @@ def fit_resources(samples: Sequence[Sampled], *, family: str, seed: int, command
         tool_version=version,
         command=command,
         table=table,
+        also=list(also),
         seed=seed,
         exact_brams=len(samples),
         exact_dsps=len(samples),
@@ -136,12 +139,26 @@ def fit_resources(samples: Sequence[Sampled], *, family: str, seed: int, command
 
 def write_calibration(value: Calibration, path: Path) -> None:
     """Write the calibration as YAML; `read_calibration` gives an equal one."""
+    tables = ", ".join([value.table, *value.also])
     head = (
         f"# The folded engine's resource estimates on {value.family}: what a unit of each term costs, fitted to half\n"
-        f"# of the points of {value.table}. Made by `{value.command}`; see docs/engine_model.md.\n"
+        f"# of the points of {tables}. Made by `{value.command}`; see docs/engine_model.md.\n"
     )
     plain: dict[str, Any] = value.model_dump()
     path.write_text(head + dump_yaml(plain), encoding="utf-8")
+
+
+def error_table(*known: Calibration) -> list[list[str]]:
+    """Return the errors of calibrations as a table of text, headings first: the same for the command and the docs."""
+    table = [["family", "estimate", "points", "median", "mean", "worst"]]
+    for one in known:
+        for estimate_, fitted in (("LUTs", one.luts), ("flip-flops", one.ffs)):
+            for which, errors in (("fitted", fitted.fit), ("held out", fitted.held_out)):
+                row = [f"{100 * value:.1f} %" for value in (errors.median, errors.mean, errors.worst)]
+                table.append([one.family, f"{estimate_}, {which}", str(errors.points), *row])
+        for name, points in (("block RAMs", one.exact_brams), ("DSP blocks", one.exact_dsps)):
+            table.append([one.family, name, str(points), "exact", "exact", "exact"])
+    return table
 
 
 def _errors(values: Numbers) -> Errors:

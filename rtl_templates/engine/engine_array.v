@@ -61,6 +61,7 @@ module engine_array #(
               .ACTIVATION_BITS(ACTIVATION_BITS),
               .WEIGHT_BITS(WEIGHT_BITS),
               .USE_DSP(USE_DSP),
+              .KEEP(ACCUMULATOR < ACTIVATION_BITS + WEIGHT_BITS ? 1 : 0),
               .LANE(LANE),
               .PRODUCT(PRODUCT)
           ) multiply (

@@ -2,11 +2,13 @@
 //
 // One bit stands for -1 (0) or +1 (1), on either side; for both sides the product is one bit as well, an XNOR.
 // USE_DSP leaves the multiplication to a `*`; otherwise it is a sum of shifted activations, which no tool turns into a
-// DSP block.
+// DSP block. KEEP says that the sums are narrower than a product: the product is then kept whole, since synthesis would
+// cut some of them to widths for which it takes no DSP block, and not others.
 module engine_product #(
     parameter ACTIVATION_BITS = 2,
     parameter WEIGHT_BITS = 2,
     parameter USE_DSP = 0,
+    parameter KEEP = 0,
     parameter LANE = 3,
     parameter PRODUCT = 4
 ) (
@@ -23,6 +25,10 @@ module engine_product #(
     end else if (ACTIVATION_BITS == 1) begin : sign_by_activation
       wire [PRODUCT-1:0] wide = {weight[WEIGHT_BITS-1], weight};
       assign product = activation[0] ? wide : -wide;
+    end else if (USE_DSP != 0 && KEEP != 0) begin : kept_block
+      (* use_dsp = "yes", keep *) wire signed [LANE+WEIGHT_BITS-1:0] whole = $signed(activation) * $signed(weight);
+      assign product = whole[PRODUCT-1:0];
+      wire unused_bits = &{1'b0, whole[LANE+WEIGHT_BITS-1:PRODUCT]};
     end else if (USE_DSP != 0) begin : block
       (* use_dsp = "yes" *) wire signed [LANE+WEIGHT_BITS-1:0] whole = $signed(activation) * $signed(weight);
       assign product = whole[PRODUCT-1:0];

@@ -88,17 +88,15 @@ def fmax_terms(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.floa
     """Return the terms of the estimate for many points, by name, an array each."""
     c = columns
     rows, lanes = np.log2(c["pe"].astype(float)), np.log2(c["simd"].astype(float))
-    soft = c["multiplier"] == "lut"
-    bits = (c["weight_bits"] * c["activation_bits"]).astype(float)
-    # Levels of logic between two registers: the tree and, without DSP blocks, the products, cut by the pipeline.
-    work = lanes + np.where(soft, np.log2(bits), 0.0) / 2
+    # Levels of logic from the memories to the accumulator, cut by the registers between: the product, by the bits of
+    # its narrower factor, and the adder tree.
+    product = np.log2(1.0 + np.minimum(c["weight_bits"], c["activation_bits"]))
     return {
         "one": np.ones(len(rows)),
-        "log2_pe": rows,
-        "log2_simd": lanes,
-        "log2_product_bits_in_luts": np.where(soft, np.log2(bits), 0.0),
-        "work_per_stage": work / (1.0 + c["pipeline"].astype(float)),
+        "log2_products": rows + lanes,
+        "levels_per_stage": (product + lanes + 1.0) / (1.0 + c["pipeline"].astype(float)),
         "accumulator_bits": c["accumulator_bits"].astype(float),
+        "multiplier_in_luts": (c["multiplier"] == "lut").astype(float),
     }
 
 

@@ -89,8 +89,9 @@ class Fitted(Section):
 class Calibration(Section):
     """A calibration file of one family.
 
-    points: the table of synthesised points, beside the file; seed: draws the points and halves them.
-    exact: points whose block RAMs and DSP blocks the law gives exactly, of all points.
+    table: the synthesised points that the seed draws, beside the file; also: tables of points that were synthesised
+    for other ends, which join them. The seed halves all of them, too.
+    exact_brams, exact_dsps: points whose block RAMs and DSP blocks the law gives exactly, of all points.
     """
 
     family: str
@@ -99,6 +100,7 @@ class Calibration(Section):
     tool_version: str
     command: str
     table: str
+    also: list[str] = []
     seed: int
     exact_brams: Annotated[int, Field(ge=0)]
     exact_dsps: Annotated[int, Field(ge=0)]
