@@ -1,0 +1,192 @@
+"""The network search over NAS-Bench-201 cells: a few trained accuracies, a predictor, gradients, exact costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.errors import ConfigError, SpaceError, did_you_mean
+from codesign.search.gradient.search import Found, GradientConfig, Step, gradient_search
+from codesign.search.gradient.tables import whole_table
+from codesign.search.networks.cell_cost import CellFigures
+from codesign.search.networks.cells import CellSpace
+from codesign.search.networks.nasbench import Accuracies
+from codesign.search.networks.predictor import Predictor, cell_features
+
+__all__ = ["CellResult", "FIGURES", "search_cells"]
+
+FIGURES = ("cycles", "latency_us", "energy_nj", "edp")
+"""Figures that can be the cost or be limited."""
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """The cell that was chosen.
+
+    validation: its accuracy in the table; test: likewise, read once, after the choice. cost: in the unit of its figure.
+    queries: validation accuracies that were looked up in all. searches: what each round of the gradient search did.
+    predicted, deviation: the predictor's score of the cell before its own accuracy was looked up, and its uncertainty.
+    """
+
+    arch: str
+    validation: float
+    test: float
+    cost: float
+    queries: int
+    predicted: float
+    deviation: float
+    searches: tuple[Found, ...]
+
+    @property
+    def violations(self) -> int:
+        """Logged steps, over all rounds, whose network exceeded a limit."""
+        return sum(found.violations for found in self.searches)
+
+
+def search_cells(
+    space: CellSpace,
+    figures: CellFigures,
+    accuracies: Accuracies,
+    *,
+    figure: Literal["cycles", "latency_us", "energy_nj", "edp"] = "edp",
+    limits: Mapping[str, float] | None = None,
+    queries: int = 100,
+    rounds: int = 4,
+    least_accuracy: float | None = None,
+    config: GradientConfig | None = None,
+    seed: int = 0,
+    progress: Callable[[Step], None] | None = None,
+) -> CellResult:
+    """Search the cells of a space at one hardware point.
+
+    figures: of all cells at that point. limits: most that figures may be; cells that the point cannot run are never
+    allowed. queries: how many validation accuracies may be looked up; half are spent on cells drawn from the legal
+    ones, the rest in `rounds` rounds: fit the predictor, search by gradient, look up what was found and its neighbours
+    that look best, fit again. least_accuracy: in percent of validation accuracy; the cheapest cell known to reach it
+    is chosen (without it, the best score for its cost). Test accuracy is read for the chosen cell alone.
+    """
+    config, limits = config or GradientConfig(), dict(limits or {})
+    for name in (figure, *limits):
+        if name not in FIGURES:
+            raise ConfigError(f"no figure {name!r}.{did_you_mean(name, FIGURES)} Known: {', '.join(FIGURES)}")
+    if queries < 20 or rounds < 1:
+        raise ConfigError(f"queries must be 20 or more and rounds 1 or more, not {queries} and {rounds}")
+    costs = {name: np.asarray(getattr(figures, name), dtype=np.float64) for name in FIGURES}
+    legal = figures.valid.copy()
+    for name, most in limits.items():
+        legal &= costs[name] <= most
+    _require_legal(legal, figures, costs, limits)
+    sizes = [len(knob.values) for knob in space.choices.knobs]
+    numbers = np.flatnonzero(legal)
+    archs = _Archs(space)
+    features = cell_features(space.all_operations())
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(numbers, min(len(numbers), queries // 2), replace=False)
+    known = {int(number): archs.validation(int(number), accuracies) for number in drawn}
+    cost = whole_table(costs[figure] / float(np.median(costs[figure][legal])), sizes)
+    cube = legal.reshape(tuple(reversed(sizes))).transpose()
+    searches: list[Found] = []
+    predicted: dict[int, tuple[float, float]] = {}
+    each = max(1, (queries - len(known)) // rounds)
+    for number in range(rounds):
+        mean, deviation = _fit(features, known, seed)
+        score = whole_table(mean + deviation, sizes)  # optimistic, so that what is not known is looked at
+        # Each round weighs the cost otherwise, so that the rounds walk along the front.
+        weight = config.cost_weight * 2.0 ** (number - (rounds - 1) / 2)
+        found = gradient_search(
+            score,
+            cost,
+            legal=np.ascontiguousarray(cube),
+            config=replace(config, cost_weight=weight),
+            seed=seed + number,
+            progress=progress,
+        )
+        searches.append(found)
+        centre = space.choices.number(
+            {k.name: k.values[i] for k, i in zip(space.choices.knobs, found.found, strict=True)}
+        )
+        worth = mean + deviation - weight * np.log(costs[figure])
+        for one in _ask(centre, worth, legal, known, each, space):
+            predicted[one] = (float(mean[one]), float(deviation[one]))
+            known[one] = archs.validation(one, accuracies)
+    best = _choose(known, costs[figure], least_accuracy, config.cost_weight, figure)
+    expected = predicted.get(best) or (float("nan"), float("nan"))
+    row = archs.row(best, accuracies)
+    return CellResult(
+        accuracies.archs[row],
+        float(accuracies.validation[row]),
+        float(accuracies.test[row]),
+        float(costs[figure][best]),
+        len(known),
+        *expected,
+        tuple(searches),
+    )
+
+
+class _Archs:
+    """Rows of the table by point number."""
+
+    def __init__(self, space: CellSpace):
+        self.space = space
+
+    def row(self, number: int, accuracies: Accuracies) -> int:
+        return accuracies.row(self.space.arch(self.space.choices.point(number)))
+
+    def validation(self, number: int, accuracies: Accuracies) -> float:
+        return float(accuracies.validation[self.row(number, accuracies)])
+
+
+def _fit(features: Numbers, known: Mapping[int, float], seed: int) -> tuple[Numbers, Numbers]:
+    """Score and its deviation for every cell."""
+    rows = np.array(sorted(known))
+    return Predictor.fit(features[rows], np.array([known[int(i)] for i in rows]), seed=seed).predict(features)
+
+
+def _ask(
+    centre: int, worth: Numbers, legal: NDArray[np.bool_], known: Mapping[int, float], count: int, space: CellSpace
+) -> list[int]:
+    """The found cell and its most promising legal neighbours, nearest first, that are not known yet."""
+    indices = space.choices.indices(np.arange(space.choices.size))
+    far = (indices != indices[centre]).sum(axis=1)
+    open_ = np.array([number for number in np.flatnonzero(legal) if int(number) not in known], dtype=np.int64)
+    near = open_[far[open_] <= 2]
+    pool = near if len(near) >= count else open_
+    order = pool[np.argsort(-worth[pool], kind="stable")][:count]
+    first = [centre] if legal[centre] and centre not in known else []
+    return [*first, *(int(one) for one in order if int(one) != centre)][:count]
+
+
+def _choose(known: Mapping[int, float], costs: Numbers, least: float | None, weight: float, figure: str) -> int:
+    """The cheapest known cell that reaches the accuracy asked for, or the best for its cost."""
+    if least is not None:
+        fine = [number for number, accuracy in known.items() if accuracy >= least]
+        if not fine:
+            raise SpaceError(
+                f"none of the {len(known)} cells looked up reaches a validation accuracy of {least:g}; the best has "
+                f"{max(known.values()):g}. Ask for less, raise the limits, or allow more queries"
+            )
+        return min(fine, key=lambda number: (costs[number], -known[number]))
+    spread = float(np.std(list(known.values()))) or 1.0
+    return max(known, key=lambda number: known[number] / spread - weight * float(np.log(costs[number])))
+
+
+def _require_legal(
+    legal: NDArray[np.bool_], figures: CellFigures, costs: Mapping[str, Numbers], limits: Mapping[str, float]
+) -> None:
+    if legal.any():
+        return
+    if not figures.valid.any():
+        worst = max(figures.broken, key=lambda rule: int(figures.broken[rule].sum()))
+        raise SpaceError(
+            f"this hardware point can run none of the cells; rule {worst!r} is broken by "
+            f"{int(figures.broken[worst].sum()):,} of {len(figures.valid):,}"
+        )
+    least = {name: float(costs[name][figures.valid].min()) for name in limits}
+    text = ", ".join(f"{name} at most {most:g}, the least met is {least[name]:g}" for name, most in limits.items())
+    raise SpaceError(f"no cell that this hardware point can run stays within the limits: {text}")

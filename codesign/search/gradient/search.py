@@ -1,0 +1,214 @@
+"""The differentiable search over networks: gradient steps on relaxed choices under limits that hold at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from codesign.errors import ConfigError, SpaceError
+from codesign.search.gradient.relaxed import Mode, RelaxedChoices, annealed
+from codesign.search.gradient.tables import Table
+
+__all__ = ["Drop", "Found", "Function", "GradientConfig", "Step", "gradient_search", "nearest_legal"]
+
+
+class Function(Protocol):
+    """A figure of a network: of relaxed weights, differentiable, and of a network itself."""
+
+    def __call__(self, weights: Sequence[Tensor]) -> Tensor:
+        """The figure at weights of all choices' candidates."""
+        ...
+
+    def at(self, indices: Sequence[int]) -> float:
+        """The figure of one network."""
+        ...
+
+
+@dataclass(frozen=True)
+class GradientConfig:
+    """How to search.
+
+    mode:        see `codesign.search.gradient.Mode`.
+    cost_weight: what a factor of e in the cost is worth, in units of the score.
+    hold:        "projection": after every step the distribution is moved, as little as possible, until its most
+                 probable network is legal; "penalty": nothing is moved, and networks that are not legal cost `penalty`
+                 times their probability.
+    """
+
+    steps: int = 300
+    learning_rate: float = 0.1
+    mode: Mode = "exact"
+    first_temperature: float = 2.0
+    last_temperature: float = 0.1
+    cost_weight: float = 0.1
+    entropy_weight: float = 0.02
+    hold: Literal["projection", "penalty"] = "projection"
+    penalty: float = 2.0
+    log_every: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "learning_rate", "first_temperature", "last_temperature", "log_every"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be more than 0, not {getattr(self, name)}")
+        for name in ("cost_weight", "entropy_weight", "penalty"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must not be negative, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A logged step.
+
+    score, cost: of the relaxed network, as the gradient saw them; found: candidate indices of the most probable
+    network,
+    found_score, found_cost: its own figures; legal: whether it keeps all limits; legal_share: how probable a legal
+    network is; projected: whether the distribution had to be moved since the last logged step.
+    """
+
+    step: int
+    temperature: float
+    loss: float
+    score: float
+    cost: float
+    entropy_bits: float
+    found: tuple[int, ...]
+    found_score: float
+    found_cost: float
+    legal: bool
+    legal_share: float
+    projected: bool
+
+
+@dataclass(frozen=True)
+class Drop:
+    """What is lost from the relaxed to the discrete network: positive where the discrete one is worse."""
+
+    score: float
+    cost: float
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found: the network as candidate indices, its figures, the drop, and the logged steps."""
+
+    found: tuple[int, ...]
+    score: float
+    cost: float
+    legal: bool
+    drop: Drop
+    steps: tuple[Step, ...]
+
+    @property
+    def violations(self) -> int:
+        """Logged steps whose network exceeded a limit."""
+        return sum(not step.legal for step in self.steps)
+
+
+def nearest_legal(logs: Sequence[NDArray[np.float64]], legal: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Return the most probable legal network. logs: log-probabilities, choice by choice; legal: an axis a choice."""
+    total = np.zeros(legal.shape)
+    for axis, one in enumerate(logs):
+        total = total + one.reshape([-1 if i == axis else 1 for i in range(legal.ndim)])
+    best = int(np.where(legal, total, -np.inf).argmax())
+    return tuple(int(i) for i in np.unravel_index(best, legal.shape))
+
+
+def gradient_search(
+    score: Function,
+    cost: Function,
+    *,
+    legal: NDArray[np.bool_],
+    config: GradientConfig | None = None,
+    seed: int,
+    progress: Callable[[Step], None] | None = None,
+) -> Found:
+    """Maximise score - cost_weight * log(cost) over the networks that `legal` (an axis a choice) allows.
+
+    With `projection` the expectations of mode `exact` are conditional on a legal network, and the most probable network
+    is legal at every step. A space without a legal network is a SpaceError.
+    """
+    config = config or GradientConfig()
+    if not legal.any():
+        raise SpaceError("no network of the space keeps the limits; raise them, or choose a larger hardware point")
+    choices = RelaxedChoices(legal.shape)
+    optimizer = torch.optim.Adam(choices.parameters(), lr=config.learning_rate)
+    generator = torch.Generator().manual_seed(seed)
+    share = Table(tuple(range(legal.ndim)), torch.from_numpy(legal.astype(np.float64)))
+    steps: list[Step] = []
+    projected = _hold(choices, legal, config)
+    for number in range(config.steps):
+        temperature = annealed(number, config.steps, first=config.first_temperature, last=config.last_temperature)
+        optimizer.zero_grad()
+        weights = choices.draw(temperature=temperature, mode=config.mode, generator=generator)
+        loss, now_score, now_cost = _loss(choices, weights, score, cost, share, config, temperature)
+        loss.backward()  # pyright: ignore[reportUnknownMemberType]
+        optimizer.step()
+        projected |= _hold(choices, legal, config)
+        if number % config.log_every == 0 or number == config.steps - 1:
+            found = _most_probable(choices)
+            with torch.no_grad():
+                mass = float(share(choices.probabilities()))
+            step = Step(
+                number,
+                temperature,
+                float(loss.detach()),
+                now_score,
+                now_cost,
+                choices.entropy(),
+                found,
+                score.at(found),
+                cost.at(found),
+                bool(legal[found]),
+                mass,
+                projected,
+            )
+            steps.append(step)
+            projected = False
+            if progress is not None:
+                progress(step)
+    last = steps[-1]
+    drop = Drop(last.score - last.found_score, last.found_cost - last.cost)
+    return Found(last.found, last.found_score, last.found_cost, last.legal, drop, tuple(steps))
+
+
+def _loss(
+    choices: RelaxedChoices,
+    weights: Sequence[Tensor],
+    score: Function,
+    cost: Function,
+    share: Table,
+    config: GradientConfig,
+    temperature: float,
+) -> tuple[Tensor, float, float]:
+    """The loss of a step, and score and cost as it saw them."""
+    probabilities = choices.probabilities()
+    conditional = config.mode == "exact" and config.hold == "projection"
+    now_score, now_cost = score(weights), cost(weights)
+    if conditional and isinstance(score, Table) and isinstance(cost, Table):
+        mass = share(weights).clamp_min(1e-300)
+        now_score = Table(score.choices, score.values * share.values)(weights) / mass
+        now_cost = Table(cost.choices, cost.values * share.values)(weights) / mass
+    loss = -now_score + config.cost_weight * torch.log(now_cost)
+    if config.hold == "penalty":
+        loss = loss + config.penalty * (1 - share(probabilities))
+    spread = torch.stack([-(p * torch.log(p.clamp_min(1e-300))).sum() for p in probabilities]).sum()
+    cold = 1 - (temperature - config.last_temperature) / max(1e-9, config.first_temperature - config.last_temperature)
+    loss = loss + config.entropy_weight * cold * spread  # at the end few networks should be left
+    return loss, float(now_score.detach()), float(now_cost.detach())
+
+
+def _most_probable(choices: RelaxedChoices) -> tuple[int, ...]:
+    return tuple(int(logits.detach().argmax()) for logits in choices.logits)
+
+
+def _hold(choices: RelaxedChoices, legal: NDArray[np.bool_], config: GradientConfig) -> bool:
+    """Move the distribution where its most probable network is not legal; True where it was moved."""
+    if config.hold == "penalty" or legal[_most_probable(choices)]:
+        return False
+    return choices.project(nearest_legal(choices.log_probabilities(), legal))
