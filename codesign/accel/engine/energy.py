@@ -23,7 +23,7 @@ from codesign.accel.engine.fmax import fmax
 from codesign.accel.engine.point import PARAMETER_BITS, EnginePoint
 from codesign.accel.engine.program import Program
 from codesign.accel.engine.resources import resources
-from codesign.accel.engine.structure import BLOCK_FROM, GROUPS, columns_of
+from codesign.accel.engine.structure import BLOCK_FROM, GROUPS, columns_of, dsp_products
 from codesign.config import Section, parse_model
 from codesign.errors import ConfigError
 from codesign.resources import resource_dir
@@ -252,7 +252,7 @@ def dynamic_parts(
     register = rows.actions.register_.pj / rows.actions.register_.reference
     clock = rows.actions.clock.pj / rows.actions.clock.reference
     dsp = c["multiplier"] == "dsp"
-    hard = dsp & (wb > 1) & (ab > 1)
+    _, hard = dsp_products(c, device.family)
     product = np.where((wb == 1) & (ab == 1), 1, wb + ab)
     levels = np.log2(simd).astype(np.int64)
     adder_bits = (simd - 1) * product + 2 * simd - 2 - levels  # of one row's tree

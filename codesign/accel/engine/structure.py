@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from codesign.accel.engine.memories import Mapped, block_memory, distributed_memory
 from codesign.accel.engine.point import ANSWER_BITS, PARAMETER_BITS, EnginePoint
 
-__all__ = ["BLOCK_FROM", "GROUPS", "Structure", "columns_of", "structure"]
+__all__ = ["BLOCK_FROM", "GROUPS", "Structure", "columns_of", "dsp_products", "structure"]
 
 BLOCK_FROM = 65
 """Memories of at least so many words are block RAM; shallower ones, and `weight_memory: lutram`, are made of LUTs."""
@@ -75,6 +75,18 @@ class _Memory:
     one_port: bool = False
 
 
+def dsp_products(c: Mapping[str, Array], family: str) -> tuple[Array, Array]:
+    """Return which points make two products in one multiplier, and which points' multipliers are DSP blocks.
+
+    A family of which nothing is known takes any product of `multiplier: dsp` into a DSP block.
+    """
+    wb, ab = c["weight_bits"].astype(np.int64), c["activation_bits"].astype(np.int64)
+    wanted = (c["multiplier"] == "dsp") & (ab > 1) & (wb > 1)
+    pairs = wanted & (ab <= 4) & (wb <= 4) & (c["pe"] % 2 == 0)
+    bits = np.where(pairs, 2 * (ab + wb), ab + wb)
+    return pairs, wanted & (bits >= _SOFT_PRODUCT_BITS.get(family, 0))
+
+
 def structure(columns: Mapping[str, Array], family: str) -> Structure:
     """Return what the points of `columns` consist of on a family of `memories.FAMILIES`."""
     c = {name: np.asarray(values) for name, values in columns.items()}
@@ -91,8 +103,7 @@ def structure(columns: Mapping[str, Array], family: str) -> Structure:
     signs = ((ab == 1) | (wb == 1)) & ~xnor
     real = (ab > 1) & (wb > 1)
     product, lane = np.where(xnor, 1, ab + wb), np.where(ab == 1, 1, ab + 1)
-    pairs = dsp & real & (ab <= 4) & (wb <= 4) & (rows % 2 == 0)
-    hard = dsp & real & (np.where(pairs, 2 * product, product) >= _SOFT_PRODUCT_BITS[family])
+    pairs, hard = dsp_products(c, family)
     multipliers = np.where(pairs, n // 2, n)
     shifted = dsp & (acc > _FACTOR_BITS[family])
     dsps = np.where(hard, multipliers, 0) + dsp + shifted
