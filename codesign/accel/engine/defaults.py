@@ -12,7 +12,7 @@ from pathlib import Path
 
 from codesign.accel.devices import Device
 from codesign.accel.engine.point import EnginePoint
-from codesign.accel.engine.resources import resource_violations, resources
+from codesign.accel.engine.resources import resource_violations
 from codesign.accel.space import space
 from codesign.config import Section, dump_yaml, parse_model
 from codesign.errors import ConfigError, SpaceError
@@ -92,12 +92,9 @@ def default_point(device: Device) -> DefaultAccelerator:
 
 
 def default_text(device: Device) -> str:
-    """Return the text of a device's default file, by the rule; equal calibrations give equal bytes."""
-    point = choose_default(device)
-    taken = resources(point, device).as_dict()
-    use = ", ".join(f"{needed} of {getattr(device, name)} {name}" for name, needed in taken.items())
-    head = f"# The default accelerator of {device.name}: {use}.\n{_RULE}"
-    return head + dump_yaml({"device": device.name, "point": point.as_dict()})
+    """Return the text of a device's default file: it changes only where the rule gives another point."""
+    head = f"# The default accelerator of {device.name}, chosen by this rule:\n{_RULE}"
+    return head + dump_yaml({"device": device.name, "point": choose_default(device).as_dict()})
 
 
 def choose_default(device: Device) -> EnginePoint:

@@ -93,8 +93,8 @@ def fmax_terms(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.floa
     product = np.log2(1.0 + np.minimum(c["weight_bits"], c["activation_bits"]))
     return {
         "one": np.ones(len(rows)),
-        "log2_products": rows + lanes,
         "levels_per_stage": (product + lanes + 1.0) / (1.0 + c["pipeline"].astype(float)),
+        "log2_products": rows + lanes,
         "accumulator_bits": c["accumulator_bits"].astype(float),
         "multiplier_in_luts": (c["multiplier"] == "lut").astype(float),
     }
