@@ -128,6 +128,11 @@ class AcceleratorEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         """The problem of the current episode."""
         return self.problems[self._index]
 
+    @property
+    def made(self) -> int:
+        """Knobs that are set, of those that have a choice."""
+        return self._chosen.shape[1]
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
@@ -141,7 +146,7 @@ class AcceleratorEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are allowed at this step: exactly those from which some valid point can still be reached."""
-        step = self._chosen.shape[1]
+        step = self.made
         found = np.zeros(self.encoding.actions, dtype=np.bool_)
         if step == self.encoding.steps:
             return np.ones_like(found)
@@ -154,7 +159,7 @@ class AcceleratorEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     def choose(self, action: int) -> NDArray[np.float32]:
         """Set the next knob, evaluate nothing, and return the observation; the action must be one of the knob's."""
-        step = self._chosen.shape[1]
+        step = self.made
         knob, size = self.encoding.knobs[step], self.encoding.sizes[step]
         if not 0 <= action < size:
             raise IndexError(f"knob {self.problem.space.knobs[knob].name!r} has values 0 to {size - 1}, not {action}")
@@ -167,7 +172,7 @@ class AcceleratorEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         if not self.action_masks()[int(action)]:
             return self._observation(), PENALTY, True, False, {"forbidden": True}
         seen = self.choose(int(action))
-        if self._chosen.shape[1] < self.encoding.steps:
+        if self.made < self.encoding.steps:
             return seen, 0.0, False, False, {}
         key = (self._index, self.number)
         if key not in self.known:

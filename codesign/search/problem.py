@@ -87,6 +87,7 @@ class Problem:
         self.features = encode_network(network) if features is None else np.asarray(features, dtype=np.float32)
         self._guard = Guard(self._cost_of, limit_s=time_limit_s) if time_limit_s is not None else None
         self._kinds: dict[str, Figure] = {}
+        self._swept: Sweep | None = None
 
     @cached_property
     def valid(self) -> NDArray[np.bool_]:
@@ -105,14 +106,18 @@ class Problem:
 
     def evaluate(self, numbers: Sequence[int]) -> list[Trial]:
         """Validate and cost points by number, a trial a point. Nothing that a cost function does ends the search."""
+        if not len(numbers):
+            return []
         points = [self.space.point(int(number)) for number in numbers]
-        columns = self.space.columns(self.space.indices(np.array(numbers, dtype=np.int64)))
-        valid = self.family.valid(columns, self.network, self.device)
-        costed = [point for point, fine in zip(points, valid, strict=True) if fine]
-        found = iter(self._costs_of(costed))
+        wanted = np.array(numbers, dtype=np.int64)
+        if "valid" in self.__dict__:
+            fine = self.valid[wanted]
+        else:
+            fine = self.family.valid(self.space.columns(self.space.indices(wanted)), self.network, self.device)
+        found = iter(self._costs_of(wanted[fine], [point for point, valid in zip(points, fine, strict=True) if valid]))
         trials: list[Trial] = []
-        for number, point, fine in zip(numbers, points, valid, strict=True):
-            if fine:
+        for number, point, valid in zip(numbers, points, fine, strict=True):
+            if valid:
                 cost, problem = next(found)
                 trials.append(self._judge(int(number), point, cost, problem))
             else:
@@ -120,7 +125,7 @@ class Problem:
         return trials
 
     def sweep(self) -> Sweep:
-        """Cost every valid point; a SpaceError where none stays within the limits."""
+        """Cost every valid point; `evaluate` reads these figures then. A SpaceError where none is within the limits."""
         numbers = np.flatnonzero(self.valid)
         parts: list[dict[str, NDArray[np.float64]]] = []
         for start in range(0, len(numbers), CHUNK_POINTS):
@@ -138,7 +143,8 @@ class Problem:
             raise SpaceError(f"no valid point of space {self.space.name!r} stays within the limits: {least}")
         scores = np.where(within, self.objective.scores(costs), np.inf)
         best = int(np.nanargmin(scores))
-        return Sweep(numbers, values, within, costs, int(numbers[best]), float(values[best]))
+        self._swept = Sweep(numbers, values, within, costs, int(numbers[best]), float(values[best]))
+        return self._swept
 
     def close(self) -> None:
         """End the process of the time limit, if there is one."""
@@ -159,27 +165,25 @@ class Problem:
             return Trial(number, point, "over limit", outcome.value, outcome.score, dict(cost), reason)
         return Trial(number, point, "done", outcome.value, outcome.score, dict(cost))
 
-    def _costs_of(self, points: list[dict[str, Value]]) -> list[tuple[Cost | None, str]]:
-        """Return each point's figures, or None and what went wrong."""
+    def _costs_of(self, numbers: NDArray[np.int64], points: list[dict[str, Value]]) -> list[tuple[Cost | None, str]]:
+        """Return each valid point's figures, or None and what went wrong."""
         if not points:
             return []
         if not self.in_columns:
             return [self._guard(point) if self._guard is not None else self._one(point) for point in points]
-        if not self._kinds:  # columns say values alone; units and origins are those of any point, without its own clock
+        if not self._kinds:  # columns are values alone; units and origins are those of any point, without its own clock
             self._kinds = {
                 name: Figure(0.0, figure.unit.split(" at ")[0], figure.origin)
                 for name, figure in self.family.cost(points[0], self.network, self.device).items()
             }
-        columns = {name: np.array([point[name] for point in points]) for name in self.space.names}
-        costs = self.family.costs(columns, self.network, self.device)
+        if self._swept is not None:
+            rows = np.searchsorted(self._swept.numbers, numbers)
+            costs = {name: values[rows] for name, values in self._swept.costs.items()}
+        else:
+            costs = self.family.costs(self.space.columns(self.space.indices(numbers)), self.network, self.device)
+        kinds = self._kinds
         return [
-            (
-                {
-                    name: Figure(float(values[row]), self._kinds[name].unit, self._kinds[name].origin)
-                    for name, values in costs.items()
-                },
-                "",
-            )
+            ({n: Figure(float(v[row]), kinds[n].unit, kinds[n].origin) for n, v in costs.items()}, "")
             for row in range(len(points))
         ]
 
