@@ -1,8 +1,12 @@
 """The differentiable search over networks: relaxed choices, exact cost tables, limits that hold, a light predictor."""
 
 from codesign.search.gradient.cells import CellResult, search_cells
+from codesign.search.gradient.legal import Legality, Limit, Limited, Listed, nearest_legal
+from codesign.search.gradient.map_tables import map_cycles, map_figure, map_parameters
+from codesign.search.gradient.maps import MapResult, search_maps
 from codesign.search.gradient.relaxed import Mode, RelaxedChoices, annealed
-from codesign.search.gradient.search import Drop, Found, GradientConfig, Step, gradient_search, nearest_legal
+from codesign.search.gradient.search import Drop, Found, GradientConfig, Step, gradient_search
+from codesign.search.gradient.table_luts import table_luts
 from codesign.search.gradient.tables import Table, TableSum, whole_table
 from codesign.search.networks.predictor import Predictor, cell_features
 
@@ -11,6 +15,11 @@ __all__ = [
     "Drop",
     "Found",
     "GradientConfig",
+    "Legality",
+    "Limit",
+    "Limited",
+    "Listed",
+    "MapResult",
     "Mode",
     "Predictor",
     "RelaxedChoices",
@@ -20,7 +29,12 @@ __all__ = [
     "annealed",
     "cell_features",
     "gradient_search",
+    "map_cycles",
+    "map_figure",
+    "map_parameters",
     "nearest_legal",
     "search_cells",
+    "search_maps",
+    "table_luts",
     "whole_table",
 ]

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from codesign.errors import ConfigError, SpaceError
+from codesign.errors import ConfigError
+from codesign.search.gradient.legal import Function, Legality, Listed
 from codesign.search.gradient.relaxed import Mode, RelaxedChoices, annealed
 from codesign.search.gradient.tables import Table
 
-__all__ = ["Drop", "Found", "Function", "GradientConfig", "Step", "gradient_search", "nearest_legal"]
-
-
-class Function(Protocol):
-    """A figure of a network: of relaxed weights, differentiable, and of a network itself."""
-
-    def __call__(self, weights: Sequence[Tensor]) -> Tensor:
-        """The figure at weights of all choices' candidates."""
-        ...
-
-    def at(self, indices: Sequence[int]) -> float:
-        """The figure of one network."""
-        ...
+__all__ = ["Drop", "Found", "GradientConfig", "Step", "gradient_search"]
 
 
 @dataclass(frozen=True)
@@ -110,50 +99,40 @@ class Found:
         return sum(not step.legal for step in self.steps)
 
 
-def nearest_legal(logs: Sequence[NDArray[np.float64]], legal: NDArray[np.bool_]) -> tuple[int, ...]:
-    """Return the most probable legal network. logs: log-probabilities, choice by choice; legal: an axis a choice."""
-    total = np.zeros(legal.shape)
-    for axis, one in enumerate(logs):
-        total = total + one.reshape([-1 if i == axis else 1 for i in range(legal.ndim)])
-    best = int(np.where(legal, total, -np.inf).argmax())
-    return tuple(int(i) for i in np.unravel_index(best, legal.shape))
-
-
 def gradient_search(
     score: Function,
     cost: Function,
     *,
-    legal: NDArray[np.bool_],
+    legal: Legality | NDArray[np.bool_],
     config: GradientConfig | None = None,
     seed: int,
     progress: Callable[[Step], None] | None = None,
 ) -> Found:
-    """Maximise score - cost_weight * log(cost) over the networks that `legal` (an axis a choice) allows.
+    """Maximise score - cost_weight * log(cost) over the networks that `legal` allows (an array: an axis a choice).
 
-    With `projection` the expectations of mode `exact` are conditional on a legal network, and the most probable network
-    is legal at every step. A space without a legal network is a SpaceError.
+    With `projection` the most probable network is legal at every step, and where the space is listed and both figures
+    are tables over it, the expectations of mode `exact` are conditional on a legal network. A space without a legal
+    network is a SpaceError.
     """
     config = config or GradientConfig()
-    if not legal.any():
-        raise SpaceError("no network of the space keeps the limits; raise them, or choose a larger hardware point")
-    choices = RelaxedChoices(legal.shape)
+    bounds = legal if isinstance(legal, Legality) else Listed(legal)
+    choices = RelaxedChoices(bounds.sizes)
     optimizer = torch.optim.Adam(choices.parameters(), lr=config.learning_rate)
     generator = torch.Generator().manual_seed(seed)
-    share = Table(tuple(range(legal.ndim)), torch.from_numpy(legal.astype(np.float64)))
     steps: list[Step] = []
-    projected = _hold(choices, legal, config)
+    projected = _hold(choices, bounds, config)
     for number in range(config.steps):
         temperature = annealed(number, config.steps, first=config.first_temperature, last=config.last_temperature)
         optimizer.zero_grad()
         weights = choices.draw(temperature=temperature, mode=config.mode, generator=generator)
-        loss, now_score, now_cost = _loss(choices, weights, score, cost, share, config, temperature)
+        loss, now_score, now_cost = _loss(choices, weights, score, cost, bounds, config, temperature)
         loss.backward()  # pyright: ignore[reportUnknownMemberType]
         optimizer.step()
-        projected |= _hold(choices, legal, config)
+        projected |= _hold(choices, bounds, config)
         if number % config.log_every == 0 or number == config.steps - 1:
             found = _most_probable(choices)
             with torch.no_grad():
-                mass = float(share(choices.probabilities()))
+                share = bounds.share(choices.probabilities())
             step = Step(
                 number,
                 temperature,
@@ -164,8 +143,8 @@ def gradient_search(
                 found,
                 score.at(found),
                 cost.at(found),
-                bool(legal[found]),
-                mass,
+                bounds.holds(found),
+                float("nan") if share is None else float(share),
                 projected,
             )
             steps.append(step)
@@ -182,33 +161,39 @@ def _loss(
     weights: Sequence[Tensor],
     score: Function,
     cost: Function,
-    share: Table,
+    bounds: Legality,
     config: GradientConfig,
     temperature: float,
 ) -> tuple[Tensor, float, float]:
     """The loss of a step, and score and cost as it saw them."""
     probabilities = choices.probabilities()
-    conditional = config.mode == "exact" and config.hold == "projection"
-    now_score, now_cost = score(weights), cost(weights)
-    if conditional and isinstance(score, Table) and isinstance(cost, Table):
-        mass = share(weights).clamp_min(1e-300)
-        now_score = Table(score.choices, score.values * share.values)(weights) / mass
-        now_cost = Table(cost.choices, cost.values * share.values)(weights) / mass
+    if config.mode == "exact" and config.hold == "projection" and isinstance(bounds, Listed):
+        now_score, now_cost = _given_legal(score, bounds, weights), _given_legal(cost, bounds, weights)
+    else:
+        now_score, now_cost = score(weights), cost(weights)
     loss = -now_score + config.cost_weight * torch.log(now_cost)
     if config.hold == "penalty":
-        loss = loss + config.penalty * (1 - share(probabilities))
+        loss = loss + config.penalty * bounds.penalty(weights)
     spread = torch.stack([-(p * torch.log(p.clamp_min(1e-300))).sum() for p in probabilities]).sum()
     cold = 1 - (temperature - config.last_temperature) / max(1e-9, config.first_temperature - config.last_temperature)
     loss = loss + config.entropy_weight * cold * spread  # at the end few networks should be left
     return loss, float(now_score.detach()), float(now_cost.detach())
 
 
+def _given_legal(figure: Function, bounds: Listed, weights: Sequence[Tensor]) -> Tensor:
+    """The expectation of a figure over legal networks alone, where it is a table over the whole space."""
+    if not isinstance(figure, Table) or figure.choices != bounds.table.choices:
+        return figure(weights)
+    mass = bounds.table(weights).clamp_min(1e-300)
+    return Table(figure.choices, figure.values * bounds.table.values)(weights) / mass
+
+
 def _most_probable(choices: RelaxedChoices) -> tuple[int, ...]:
     return tuple(int(logits.detach().argmax()) for logits in choices.logits)
 
 
-def _hold(choices: RelaxedChoices, legal: NDArray[np.bool_], config: GradientConfig) -> bool:
+def _hold(choices: RelaxedChoices, bounds: Legality, config: GradientConfig) -> bool:
     """Move the distribution where its most probable network is not legal; True where it was moved."""
-    if config.hold == "penalty" or legal[_most_probable(choices)]:
+    if config.hold == "penalty" or bounds.holds(_most_probable(choices)):
         return False
-    return choices.project(nearest_legal(choices.log_probabilities(), legal))
+    return choices.project(bounds.nearest(choices.log_probabilities()))

@@ -81,7 +81,7 @@ class CellCosts:
         base, side = file.channels, file.input[1:]
         image = MapShape(*file.input)
         first = MapShape(base, *side)
-        parts = [(_conv("stem", image, first, 3),)]
+        parts: list[tuple[LayerShape, ...]] = [(_conv("stem", image, first, 3),)]
         for stage in (1, 2):
             before, after = self.stage_map(stage - 1), self.stage_map(stage)
             pooled = MapShape(before.channels, after.height, after.width)

@@ -61,4 +61,4 @@ def read_network_space(path: Path) -> NetworkSpace:
         found.append(f"{path}:{lines[at]}: {'.'.join(map(str, where))}: {message}")
     if found:
         raise ConfigError("\n".join(found))
-    return kind(file)
+    return kind(file)  # pyright: ignore[reportAbstractUsage] - a subclass, by name
