@@ -127,7 +127,7 @@ def time_points(
 def fit_fmax(timed: Sequence[Timed], device: Device, *, seed: int, command: str, table: str) -> FmaxCalibration:
     """Fit the logarithm of the clock to `fmax_terms` by least squares; errors by leaving each point out.
 
-    Points for which the device has no room are left out. A term is fitted for every four points, in their order; the
+    Points for which the device has no room are left out. A term is fitted for every three points, in their order; the
     others' coefficients are 0, so that a few points give no more than their mean.
     """
     placed = [one for one in timed if one.mhz > 0]
@@ -135,7 +135,7 @@ def fit_fmax(timed: Sequence[Timed], device: Device, *, seed: int, command: str,
         raise ConfigError(f"{len(placed)} timed points are too few to estimate a clock; time at least {_FEWEST}")
     terms = fmax_terms(columns_of(*(draw_point(seed, one.index) for one in placed)))
     matrix = np.stack(list(terms.values()), axis=1)
-    matrix[:, max(1, len(placed) // 4) :] = 0.0
+    matrix[:, max(1, (len(placed) + 1) // 3) :] = 0.0
     mhz = np.array([one.mhz for one in placed])
     estimates, constants = np.empty(len(placed)), np.empty(len(placed))
     for index in range(len(placed)):
