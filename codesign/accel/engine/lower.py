@@ -85,8 +85,9 @@ def full_kernels(layer: IntegerLayer, channels: int) -> list[Integers]:
 def lower_weights(layer: IntegerLayer, source: MapShape, reading: Reading, point: EnginePoint) -> Words:
     """Return (groups * taps, pe * simd) weight codes; SpaceError "weight_bits" or "zero_weight"."""
     rows, lanes, bits = point.pe, point.simd, point.weight_bits
-    if bits == 1 and isinstance(layer, Conv) and not Levels(1).legal(layer.weights):
-        text = f"weights are {layer.weights.min()} to {layer.weights.max()}; weight_bits 1 holds -1 and 1"
+    own = np.asarray(layer.weights if isinstance(layer, Conv | Add) else 1)
+    if bits == 1 and not Levels(1).legal(own):
+        text = f"weights are {own.min()} to {own.max()}; weight_bits 1 holds -1 and 1"
         raise refuse("weight_bits", layer.name, text)
     kernels = full_kernels(layer, source.channels)
     outputs = kernels[0].shape[0]
