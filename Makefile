@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+WORKERS ?= 2
+PYTEST  = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow fuzz lint bench clean
@@ -21,11 +23,11 @@ install: $(VENV)/.installed ## make .venv with the pinned dependencies
 demo: install ## the main job on the embedded digits: data to proven Verilog and a report
 	$(BIN)/cods build examples/digits.yaml
 
-test: install ## the tests (without the slow ones)
-	$(BIN)/python -m pytest -m 'not slow and not gpu'
+test: install ## the tests (without the slow ones), WORKERS=2 at a time
+	$(PYTEST) -m 'not slow and not gpu'
 
 test-slow: install ## the slow tests too
-	$(BIN)/python -m pytest -m 'not gpu'
+	$(PYTEST) -m 'not gpu'
 
 N    ?= 400
 SEED ?= 1
