@@ -58,6 +58,7 @@ def search_cells(
     limits: Mapping[str, float] | None = None,
     queries: int = 100,
     rounds: int = 4,
+    starts: int = 3,
     least_accuracy: float | None = None,
     config: GradientConfig | None = None,
     seed: int = 0,
@@ -67,16 +68,19 @@ def search_cells(
 
     figures: of all cells at that point. limits: most that figures may be; cells that the point cannot run are never
     allowed. queries: how many validation accuracies may be looked up; half are spent on cells drawn from the legal
-    ones, the rest in `rounds` rounds: fit the predictor, search by gradient, look up what was found and its neighbours
-    that look best, fit again. least_accuracy: in percent of validation accuracy; the cheapest cell known to reach it
-    is chosen (without it, the best score for its cost). Test accuracy is read for the chosen cell alone.
+    ones, the rest in `rounds` rounds: fit the predictor, search by gradient from `starts` beginnings, look up what was
+    found and its neighbours that look best, fit again. least_accuracy: in percent of validation accuracy; the cheapest
+    cell known to reach it is chosen (without it, the best score for its cost). Test accuracy is read for the chosen
+    cell alone.
     """
     config, limits = config or GradientConfig(), dict(limits or {})
     for name in (figure, *limits):
         if name not in FIGURES:
             raise ConfigError(f"no figure {name!r}.{did_you_mean(name, FIGURES)} Known: {', '.join(FIGURES)}")
-    if queries < 20 or rounds < 1:
-        raise ConfigError(f"queries must be 20 or more and rounds 1 or more, not {queries} and {rounds}")
+    if queries < 20 or rounds < 1 or starts < 1:
+        raise ConfigError(
+            f"queries must be 20 or more, rounds and starts 1 or more, not {queries}, {rounds} and {starts}"
+        )
     costs = {name: np.asarray(getattr(figures, name), dtype=np.float64) for name in FIGURES}
     legal = figures.valid.copy()
     for name, most in limits.items():
@@ -99,20 +103,21 @@ def search_cells(
         score = whole_table(mean + deviation, sizes)  # optimistic, so that what is not known is looked at
         # Each round weighs the cost otherwise, so that the rounds walk along the front.
         weight = config.cost_weight * 2.0 ** (number - (rounds - 1) / 2)
-        found = gradient_search(
-            score,
-            cost,
-            legal=np.ascontiguousarray(cube),
-            config=replace(config, cost_weight=weight),
-            seed=seed + number,
-            progress=progress,
-        )
-        searches.append(found)
-        centre = space.choices.number(
-            {k.name: k.values[i] for k, i in zip(space.choices.knobs, found.found, strict=True)}
-        )
+        centres: list[int] = []
+        for start in range(starts):
+            found = gradient_search(
+                score,
+                cost,
+                legal=np.ascontiguousarray(cube),
+                config=replace(config, cost_weight=weight, start_spread=config.start_spread if start == 0 else 1.0),
+                seed=seed + number * starts + start,
+                progress=progress,
+            )
+            searches.append(found)
+            at = {k.name: k.values[i] for k, i in zip(space.choices.knobs, found.found, strict=True)}
+            centres.append(space.choices.number(at))
         worth = mean + deviation - weight * np.log(costs[figure])
-        for one in _ask(centre, worth, legal, known, each, space):
+        for one in _ask(centres, worth, legal, known, each, space):
             predicted[one] = (float(mean[one]), float(deviation[one]))
             known[one] = archs.validation(one, accuracies)
     best = _choose(known, costs[figure], least_accuracy, config.cost_weight, figure)
@@ -149,17 +154,22 @@ def _fit(features: Numbers, known: Mapping[int, float], seed: int) -> tuple[Numb
 
 
 def _ask(
-    centre: int, worth: Numbers, legal: NDArray[np.bool_], known: Mapping[int, float], count: int, space: CellSpace
+    centres: list[int],
+    worth: Numbers,
+    legal: NDArray[np.bool_],
+    known: Mapping[int, float],
+    count: int,
+    space: CellSpace,
 ) -> list[int]:
-    """The found cell and its most promising legal neighbours, nearest first, that are not known yet."""
+    """The found cells, and those of most worth within two edges of them, that are legal and not known yet."""
     indices = space.choices.indices(np.arange(space.choices.size))
-    far = (indices != indices[centre]).sum(axis=1)
-    open_ = np.array([number for number in np.flatnonzero(legal) if int(number) not in known], dtype=np.int64)
-    near = open_[far[open_] <= 2]
-    pool = near if len(near) >= count else open_
-    order = pool[np.argsort(-worth[pool], kind="stable")][:count]
-    first = [centre] if legal[centre] and centre not in known else []
-    return [*first, *(int(one) for one in order if int(one) != centre)][:count]
+    far = np.min([(indices != indices[centre]).sum(axis=1) for centre in centres], axis=0)
+    fresh = np.array([number for number in np.flatnonzero(legal) if int(number) not in known], dtype=np.int64)
+    near = fresh[far[fresh] <= 2]
+    pool = near if len(near) >= count else fresh
+    order = [int(one) for one in pool[np.argsort(-worth[pool], kind="stable")]]
+    first = [centre for centre in dict.fromkeys(centres) if legal[centre] and centre not in known]
+    return [*first, *(one for one in order[: count + len(first)] if one not in first)][:count]
 
 
 def _choose(known: Mapping[int, float], costs: Numbers, least: float | None, weight: float, figure: str) -> int:

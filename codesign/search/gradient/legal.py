@@ -105,7 +105,8 @@ class Limited(Legality):
 
     def holds(self, indices: Sequence[int]) -> bool:
         """Whether a network keeps all limits and its own rule."""
-        return self._excess(tuple(indices)) == 0
+        fine = all(limit.figure.at(indices) <= limit.most for limit in self.limits)
+        return fine and (self.refusal is None or not self.refusal(tuple(indices)))
 
     def penalty(self, weights: Sequence[Tensor]) -> Tensor:
         """Sum of the logarithms of how often limits are exceeded."""
@@ -123,7 +124,8 @@ class Limited(Legality):
             if self.holds(indices):
                 return indices
         at = tuple(int(one.argmax()) for one in logs)
-        while (excess := self._excess(at)) > 0:
+        while not self.holds(at):
+            excess = self._excess(at)
             best: tuple[float, tuple[int, ...]] | None = None
             for choice, one in enumerate(logs):
                 for candidate in range(self.sizes[choice]):

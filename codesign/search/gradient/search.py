@@ -28,6 +28,7 @@ class GradientConfig:
     hold:        "projection": after every step the distribution is moved, as little as possible, until its most
                  probable network is legal; "penalty": nothing is moved, and networks that are not legal cost `penalty`
                  times their probability.
+    start_spread: deviation of the logits at the start, by the seed; 0 starts from equal probabilities.
     """
 
     steps: int = 300
@@ -40,12 +41,13 @@ class GradientConfig:
     hold: Literal["projection", "penalty"] = "projection"
     penalty: float = 2.0
     log_every: int = 10
+    start_spread: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("steps", "learning_rate", "first_temperature", "last_temperature", "log_every"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be more than 0, not {getattr(self, name)}")
-        for name in ("cost_weight", "entropy_weight", "penalty"):
+        for name in ("cost_weight", "entropy_weight", "penalty", "start_spread"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must not be negative, not {getattr(self, name)}")
 
@@ -117,8 +119,11 @@ def gradient_search(
     config = config or GradientConfig()
     bounds = legal if isinstance(legal, Legality) else Listed(legal)
     choices = RelaxedChoices(bounds.sizes)
-    optimizer = torch.optim.Adam(choices.parameters(), lr=config.learning_rate)
     generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for logits in choices.logits:
+            logits += config.start_spread * torch.randn(len(logits), dtype=torch.float64, generator=generator)
+    optimizer = torch.optim.Adam(choices.parameters(), lr=config.learning_rate)
     steps: list[Step] = []
     projected = _hold(choices, bounds, config)
     for number in range(config.steps):

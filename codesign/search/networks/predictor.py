@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from codesign.errors import DataError
 from codesign.ir.conv_presets import NASBENCH_OPERATIONS
@@ -33,35 +33,31 @@ class Predictor:
     """
 
     model: Any
-    centre: Numbers
-    scale: Numbers
     scores: Numbers
     accuracies: Numbers
     queries: int
 
     @classmethod
     def fit(cls, features: Numbers, accuracies: Numbers, *, seed: int) -> Predictor:
-        """Fit to features (networks, features) and trained accuracies (networks,); a DataError for fewer than 5."""
+        """Fit to features (networks, features), of like sizes, and accuracies (networks,), at least 5 (a DataError)."""
         accuracies = np.asarray(accuracies, dtype=np.float64)
         if len(accuracies) < _LEAST or not np.isfinite(accuracies).all():
             raise DataError(
                 f"a predictor needs {_LEAST} trained accuracies or more, all numbers; it got {len(accuracies)}"
             )
-        centre, scale = features.mean(axis=0), features.std(axis=0)
-        scale = np.where(scale > 0, scale, 1.0)
         scores = ndtri((rankdata(accuracies) - 0.5) / len(accuracies))
-        width = float(np.sqrt(features.shape[1]))
-        kernel = ConstantKernel(1.0, (0.1, 10)) * RBF(width, (width / 10, width * 10)) + WhiteKernel(0.1, (1e-3, 1.0))
-        model = GaussianProcessRegressor(kernel, n_restarts_optimizer=1, random_state=seed)
+        width = float(np.sqrt(features.shape[1])) / 2
+        near = ConstantKernel(1.0, (0.1, 10)) * Matern(width, (width / 10, width * 10), nu=1.5)
+        model = GaussianProcessRegressor(near + WhiteKernel(0.1, (1e-3, 1.0)), random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its bound is still a kernel
-            model.fit((features - centre) / scale, scores)
+            model.fit(features, scores)
         order = np.argsort(accuracies)
-        return cls(model, centre, scale, scores[order], accuracies[order], len(accuracies))
+        return cls(model, scores[order], accuracies[order], len(accuracies))
 
     def predict(self, features: Numbers) -> tuple[Numbers, Numbers]:
         """Return mean and standard deviation of the scores of networks (networks, features)."""
-        mean, deviation = self.model.predict((features - self.centre) / self.scale, return_std=True)
+        mean, deviation = self.model.predict(features, return_std=True)
         return np.asarray(mean), np.asarray(deviation)
 
     def accuracy(self, scores: Numbers) -> Numbers:
