@@ -28,6 +28,7 @@ def engine_figures(facts: RunFacts) -> dict[str, Any]:
     }
     for split in ("train", "validation", "test"):
         out[f"accuracy_{split}"] = facts.scores[split]["accuracy"] if facts.scores else None
+    out["test_rows"] = facts.scores["test"]["rows"] if facts.scores else None
     compiled, simulated, extracted = facts.compiled, facts.simulation, facts.extraction
     out["requantize_sums_checked"] = extracted and extracted["sums_checked"]
     out["program_values_checked"] = compiled and compiled["values_checked"]
@@ -58,7 +59,8 @@ def engine_figures(facts: RunFacts) -> dict[str, Any]:
     estimated: dict[str, Any] = facts.estimates.get(head["device"], {}) if head else {}
     for key in _RESOURCES:
         out[f"{key}_estimated"] = estimated["resources"][key] if "resources" in estimated else None
-    out["energy_nj"] = estimated["energy"]["total_nj"] if "energy" in estimated else None
+    for key, name in (("energy_nj", "total_nj"), ("energy_mhz", "clock_mhz"), ("energy_mhz_origin", "clock_origin")):
+        out[key] = estimated["energy"][name] if "energy" in estimated else None
     default = estimated.get("default", {})
     for key in ("period_ratio", "energy_ratio", "digest"):
         out[f"default_{key}"] = default.get(key)
@@ -94,8 +96,10 @@ def engine_summary(f: dict[str, Any]) -> Table:
     table.add_column("value", justify="right")
     table.add_column("origin")
     checked, wrong = f["vectors_checked"], f["vectors_mismatched"]
-    exact = checked is not None and not wrong
-    equal = "integer network = Verilog, bit for bit" if exact else "integer network; not simulated"
+    equal = "integer network; not simulated"
+    if checked is not None and not wrong:
+        some = "" if checked == f["test_rows"] else f" on {checked:,} of {f['test_rows']:,}"
+        equal = f"integer network = Verilog, bit for bit{some}"
     accuracy = f["accuracy_test"]
     table.add_row(
         "accuracy on the test split", "not computed" if accuracy is None else f"{100 * accuracy:.2f} %", equal
@@ -107,15 +111,16 @@ def engine_summary(f: dict[str, Any]) -> Table:
         table.add_row(f"{name}{on}", _count(f[f"{key}_synthesised"]), origin if on else "")
     on = f" on {f['device_routed']}" if f["device_routed"] else ""
     table.add_row(f"Fmax{on}", _count(f["fmax_routed_mhz"], " MHz"), "routed" if on else "")
-    for key, name in (("latency_cycles", "one image"), ("initiation_interval", "between images")):
+    for key, name in (("latency_cycles", "cycles of one image"), ("initiation_interval", "cycles between images")):
         counted = f[f"{key}_simulated"]
         origin = "exact model" if counted is None else "simulated = exact model" if counted == f[key] else "simulated"
         table.add_row(name, _count(f[key] if counted is None else counted, " cycles"), origin if f[key] else "")
     microseconds = None if f["latency_ns"] is None else f["latency_ns"] / 1000
-    table.add_row(f"one image{on}", _count(microseconds, " us"), "routed" if on else "")
+    table.add_row(f"time of one image{on}", _count(microseconds, " us"), "routed" if on else "")
     table.add_row(f"images a second{on}", _count(f["images_per_s"], digits=0), "routed" if on else "")
     joules = None if f["energy_nj"] is None else f["energy_nj"] / 1000
-    table.add_row(f"energy of an image{chosen}", _count(joules, " uJ"), "model energy" if joules is not None else "")
+    assumed = f"model energy at {f['energy_mhz']:g} MHz ({f['energy_mhz_origin']})" if joules is not None else ""
+    table.add_row(f"energy of an image{chosen}", _count(joules, " uJ"), assumed)
     matched = None if checked is None else f"{checked - wrong:,} of {checked:,}"
     table.add_row("test images that match bit for bit", matched or "not simulated", "simulated" if matched else "")
     return table
