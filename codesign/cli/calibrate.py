@@ -83,7 +83,7 @@ def engine(
         table.add_row(*row)
     screen.print(table)
     if fmax:
-        _clock(family, device_name, fmax, seed, out, f"{command} --fmax {fmax}")
+        _clock(family, device_name, fmax, seed, out, f"{command} --fmax {fmax} --device {device_name}")
     shutil.rmtree(work, ignore_errors=True)
 
 

@@ -28,7 +28,7 @@ class Fmax:
     """An estimated clock.
 
     mhz:    the estimate, or None where there is none; reason then says why.
-    error:  median relative error of the estimate on points that it was not fitted to (leave one out).
+    error, worst: median and largest relative error on points that it was not fitted to (leave one out).
     source: the runs that it rests on.
     """
 
@@ -36,6 +36,7 @@ class Fmax:
     error: float | None = None
     reason: str = ""
     source: str = ""
+    worst: float | None = None
     origin: Literal["estimated"] = "estimated"
 
 
@@ -68,7 +69,8 @@ class FmaxCalibration(Section):
         """What an estimate rests on, for reports."""
         return (
             f"fitted to {self.points} points placed and routed on {self.device} by {self.tool} {self.tool_version}, "
-            f"{self.date}; median error {100 * self.median_error:.1f} %, each point estimated from the others"
+            f"{self.date}; each point estimated from the others: median error {100 * self.median_error:.1f} %, "
+            f"worst {100 * self.worst_error:.1f} %"
         )
 
 
@@ -131,4 +133,4 @@ def fmax(point: EnginePoint, device: Device) -> Fmax:
         return Fmax(None, reason=f"speed grade {known.speed} was timed, {device.name} is of grade {device.speed}")
     mhz = float(_estimate(fmax_terms(columns_of(point)), known)[0])
     assert math.isfinite(mhz)
-    return Fmax(round(mhz, 2), known.median_error, "", known.text)
+    return Fmax(round(mhz, 2), known.median_error, "", known.text, known.worst_error)
