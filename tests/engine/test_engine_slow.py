@@ -30,7 +30,7 @@ def synthesized(design: EngineDesign, folder: Path) -> dict[str, int]:
     script += [f"synth_xilinx -family xc7 -abc9 -flatten -noiopad -top {design.top}", "check -assert"]
     script += ["select -assert-none t:LD* t:$*latch*", "tee -q -o stat.json stat -json"]
     (folder / "synth.ys").write_text("\n".join(script) + "\n")
-    run_yosys(find_yosys(), "synth.ys", folder, log="synth.log", timeout_s=580, memory_gb=None)
+    run_yosys(find_yosys(), "synth.ys", folder, log="synth.log", timeout_s=1100, memory_gb=None)
     return json.loads((folder / "stat.json").read_text())["design"]["num_cells_by_type"]
 
 
