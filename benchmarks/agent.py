@@ -12,7 +12,7 @@ import os
 import platform
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def make(method: str, problem: Problem, *, seed: int, raw: bool) -> Searcher:
 
 def run_one(problem: Problem, optimum: float, *, method: str, mode: str, seed: int, folder: Path) -> dict[str, Any]:
     """Search once, or read what was found before; values are divided by the optimum."""
-    path = folder / f"{method}-{mode}-{seed}.json"
+    path = folder / f"{method}-{mode}-{seed}-{optimum:.6g}.json"  # by the optimum: a changed model starts anew
     if path.is_file():
         return json.loads(path.read_text())
     began = time.process_time()
@@ -114,11 +114,13 @@ def amortised(folder: Path, *, seeds: int, episodes: int) -> list[list[str]]:
     return rows
 
 
-def table(problem: Problem, optimum: float, *, seeds: int, folder: Path) -> list[str]:
-    """Run everything and return the rows of the table."""
+def table(
+    problem: Problem, optimum: float, *, methods: Sequence[str], modes: Sequence[str], seeds: int, folder: Path
+) -> list[str]:
+    """Run everything that is asked for and return the rows of the table."""
     lines: list[str] = []
-    for mode in MODES:
-        for method in METHODS:
+    for mode in modes:
+        for method in methods:
             runs = [run_one(problem, optimum, method=method, mode=mode, seed=s, folder=folder) for s in range(seeds)]
             ratios = np.array([run["ratios"] for run in runs])
             cells: list[str] = []
@@ -140,6 +142,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="keeps finished searches")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=MODES)
     parser.add_argument("--agents", type=int, default=3, help="seeds of the amortised agent")
     parser.add_argument("--episodes", type=int, default=6000, help="of its training")
     arguments = parser.parse_args()
@@ -177,7 +181,14 @@ def main() -> None:
         "",
         "| method | mode | " + " | ".join(f"after {b:,}" for b in BUDGETS) + " | invalid | CPU s |",
         "|---|---|" + "---:|" * (len(BUDGETS) + 2),
-        *table(problem, swept.value, seeds=arguments.seeds, folder=arguments.folder),
+        *table(
+            problem,
+            swept.value,
+            methods=arguments.methods,
+            modes=arguments.modes,
+            seeds=arguments.seeds,
+            folder=arguments.folder,
+        ),
         "",
     ]
     if arguments.agents:
@@ -195,7 +206,8 @@ def main() -> None:
             ),
             "",
         ]
-    RESULTS.write_text("\n".join(lines))
+    if set(arguments.methods) == set(METHODS) and set(arguments.modes) == set(MODES):
+        RESULTS.write_text("\n".join(lines))
 
 
 if __name__ == "__main__":

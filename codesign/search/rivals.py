@@ -123,7 +123,8 @@ class Nsga2(Searcher):
     """NSGA-II (Deb et al., 2002; pymoo's) over the values' positions, for one or several figures.
 
     figures: to be made small; the objective's score alone where there are none. Children are repaired to the nearest
-    valid point; raw, invalid ones are evaluated and take the worst values met.
+    valid point, known ones give their places to points drawn at random; raw, invalid ones are evaluated and take the
+    worst values met.
     """
 
     name = "nsga2"
@@ -151,12 +152,13 @@ class Nsga2(Searcher):
             sampling=IntegerRandomSampling(),
             crossover=SBX(prob=0.9, eta=3, vtype=float, repair=rounded),
             mutation=PM(eta=3, vtype=float, repair=rounded),
-            eliminate_duplicates=True,
+            eliminate_duplicates=False,
         )
         self._algorithm.setup(stated, termination=("n_gen", 10**9), seed=int(self.rng.integers(2**31)), verbose=False)
         self._asked: Any = None
         self._strides = np.array(_strides(sizes))
         self._worst = np.zeros(max(1, len(self.figures)))
+        self._seen: set[int] = set()
 
     def ask(self) -> list[int]:
         """The next generation."""
@@ -166,11 +168,14 @@ class Nsga2(Searcher):
         chosen = np.rint(self._asked.get("X")).astype(np.int64)
         if not self.raw:
             chosen = self.problem.completions.repair(chosen)
-            self._asked.set("X", chosen)
+        known = np.isin(chosen @ self._strides, list(self._seen))
+        chosen[known] = self._drawn(int(known.sum()))
+        self._asked.set("X", chosen)
         return [int(number) for number in chosen @ self._strides]
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Bring the generation's values to pymoo."""
+        self._seen.update(trial.number for trial in trials)
         if self._asked is None:  # of an earlier part of the search: this method starts anew
             return
         found = {trial.number: self._values(trial) for trial in trials}
@@ -183,6 +188,12 @@ class Nsga2(Searcher):
         self._asked.set("F", np.where(np.isfinite(values), values, self._worst))
         self._algorithm.tell(infills=self._asked)
         self._asked = None
+
+    def _drawn(self, count: int) -> Indices:
+        """Return (count, knobs) points drawn uniformly: they take the places of children that are known already."""
+        if self.raw:
+            return self.problem.space.indices(self.rng.integers(self.problem.space.size, size=count))
+        return self.problem.space.indices(self.rng.choice(np.flatnonzero(self.problem.valid), size=count))
 
     def _values(self, trial: Trial) -> NDArray[np.float64]:
         if not self.figures:

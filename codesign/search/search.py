@@ -14,7 +14,7 @@ from codesign.search.problem import Problem, Trial
 
 __all__ = ["History", "Searcher", "search"]
 
-PATIENCE = 200
+PATIENCE = 50
 """Batches in a row without a new point after which a method has nothing more to ask."""
 
 

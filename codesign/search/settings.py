@@ -23,14 +23,14 @@ class AgentSettings:
 
     episodes: int = 16
     epochs: int = 4
-    minibatch: int = 64
-    learning_rate: float = 1e-3
+    minibatch: int = 256
+    learning_rate: float = 3e-3
     clip: float = 0.2
     value_weight: float = 0.5
     hidden: tuple[int, ...] = (64, 64)
     entropy: tuple[float, float] = (0.02, 0.002)
     horizon: int = 1000
     fresh: bool = True
-    elites: int = 16
-    imitations: int = 4
+    elites: int = 8
+    imitations: int = 2
     rollouts: int = 1
