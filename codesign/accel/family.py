@@ -129,6 +129,6 @@ class AcceleratorFamily(ABC):
 
 def points_of(columns: Columns) -> list[dict[str, Value]]:
     """Turn columns into a list of points of plain values."""
-    plain = {name: values.tolist() for name, values in columns.items()}
+    plain: dict[str, list[Value]] = {name: values.tolist() for name, values in columns.items()}
     count = len(next(iter(plain.values()), []))
     return [{name: values[row] for name, values in plain.items()} for row in range(count)]

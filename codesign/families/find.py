@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from codesign.accel import AcceleratorFamily, space
+from codesign.accel import AcceleratorFamily, Space, space
 from codesign.families.engine import EngineFamily
 from codesign.plugins import find_class
 
@@ -25,4 +26,7 @@ def find_family(name: str) -> AcceleratorFamily:
     module, colon, _ = wanted.rpartition(":")
     if colon and module.endswith(".py") and name.endswith((".yaml", ".yml")):
         wanted = str(Path(name).resolve().parent / wanted)
-    return find_class(wanted, AcceleratorFamily, known=FAMILIES, what="accelerator family")(found)
+    kind: Callable[[Space], AcceleratorFamily] = find_class(
+        wanted, AcceleratorFamily, known=FAMILIES, what="accelerator family"
+    )
+    return kind(found)
