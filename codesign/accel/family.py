@@ -130,5 +130,5 @@ class AcceleratorFamily(ABC):
 def points_of(columns: Columns) -> list[dict[str, Value]]:
     """Turn columns into a list of points of plain values."""
     plain: dict[str, list[Value]] = {name: values.tolist() for name, values in columns.items()}
-    count = len(next(iter(plain.values()), []))
+    count = min((len(values) for values in plain.values()), default=0)
     return [{name: values[row] for name, values in plain.items()} for row in range(count)]

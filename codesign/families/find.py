@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from codesign.accel import AcceleratorFamily, Space, space
+from codesign.accel import AcceleratorFamily, space
 from codesign.families.engine import EngineFamily
 from codesign.plugins import find_class
 
@@ -26,7 +26,6 @@ def find_family(name: str) -> AcceleratorFamily:
     module, colon, _ = wanted.rpartition(":")
     if colon and module.endswith(".py") and name.endswith((".yaml", ".yml")):
         wanted = str(Path(name).resolve().parent / wanted)
-    kind: Callable[[Space], AcceleratorFamily] = find_class(
-        wanted, AcceleratorFamily, known=FAMILIES, what="accelerator family"
-    )
-    return kind(found)
+    kind: Any = find_class(wanted, AcceleratorFamily, known=FAMILIES, what="accelerator family")
+    made: AcceleratorFamily = kind(found)
+    return made
