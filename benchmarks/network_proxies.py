@@ -62,7 +62,7 @@ def main() -> None:
     heads = ["figure", "Kendall", "Spearman", "95 %", *(f"given {name}" for name in counts), "CPU s a cell"]
     print(" | ".join(heads))
     for row in rank_table(figures, accuracies.test[rows], given=counts, seed=args.seed):
-        given = ["" if name not in row.given else f"{row.given[name]:+.2f}" for name in counts]
+        given = ["" if np.isnan(row.given.get(name, np.nan)) else f"{row.given[name]:+.2f}" for name in counts]
         seconds = f"{spent[row.name] / len(rows):.3f}" if row.name in spent else "alone"
         cells = [
             row.name,

@@ -186,14 +186,13 @@ def _evolve(
 
     rng = np.random.default_rng(seed)
     more = _draw(sizes, legal, max(5, population - len(start)), rng)
-    algorithm = NSGA2(
-        pop_size=population,
-        sampling=np.concatenate([start, more])[:population],
-        crossover=UX(),
-        mutation=PM(prob=1.0, prob_var=1 / len(sizes), eta=3.0, vtype=float, repair=RoundingRepair()),
-        eliminate_duplicates=True,
-    )
-    result = minimize(Networks(), algorithm, ("n_gen", generations), seed=seed, verbose=False)
+    options: dict[str, Any] = {
+        "sampling": np.concatenate([start, more])[:population],
+        "crossover": UX(),
+        "mutation": PM(prob=1.0, prob_var=1 / len(sizes), eta=3, vtype=float, repair=RoundingRepair()),
+    }
+    algorithm = NSGA2(pop_size=population, eliminate_duplicates=True, **options)
+    result: Any = minimize(Networks(), algorithm, ("n_gen", generations), seed=seed, verbose=False)
     found = np.asarray(result.pop.get("X"), dtype=np.int64)
     fronts = np.unique(found[legal(found)], axis=0)
     values = objectives(fronts)

@@ -162,9 +162,10 @@ def _by_probability(logs: Logs, count: int) -> list[tuple[int, ...]]:
     """Return up to `count` networks, the most probable first."""
     orders = [np.argsort(-one, kind="stable") for one in logs]
     losses = [one[order[0]] - one[order] for one, order in zip(logs, orders, strict=True)]
-    first = (0,) * len(logs)
+    first: tuple[int, ...] = tuple(0 for _ in logs)
     heap: list[tuple[float, tuple[int, ...]]] = [(0.0, first)]
-    seen, found = {first}, list[tuple[int, ...]]()
+    seen: set[tuple[int, ...]] = {first}
+    found: list[tuple[int, ...]] = []
     while heap and len(found) < count:
         loss, ranks = heapq.heappop(heap)
         found.append(tuple(int(order[rank]) for order, rank in zip(orders, ranks, strict=True)))

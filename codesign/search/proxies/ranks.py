@@ -74,7 +74,7 @@ def rank_table(
         again = [spearman(one[rows], truth[rows]) for rows in drawn]
         low, high = np.nanquantile(again, [0.025, 0.975])
         left = {key: partial_spearman(one, truth, count) for key, count in given.items() if key != name}
-        tau = float(kendalltau(one, truth).statistic)
+        tau = float(kendalltau(one, truth)[0])  # pyright: ignore[reportArgumentType]
         found.append(Ranking(name, len(truth), tau, spearman(one, truth), float(low), float(high), left))
     return found
 
