@@ -43,9 +43,14 @@ def make(method: str, problem: Problem, *, seed: int, raw: bool) -> Searcher:
     return kinds[method](problem, seed=seed, raw=raw)
 
 
+def kept(folder: Path, method: str, mode: str, seed: int, optimum: float) -> Path:
+    """Where a finished search stands; by the optimum, so that a changed model starts anew."""
+    return folder / f"{method}-{mode}-{seed}-{optimum:.6g}.json"
+
+
 def run_one(problem: Problem, optimum: float, *, method: str, mode: str, seed: int, folder: Path) -> dict[str, Any]:
     """Search once, or read what was found before; values are divided by the optimum."""
-    path = folder / f"{method}-{mode}-{seed}-{optimum:.6g}.json"  # by the optimum: a changed model starts anew
+    path = kept(folder, method, mode, seed, optimum)
     if path.is_file():
         return json.loads(path.read_text())
     began = time.process_time()
@@ -61,13 +66,15 @@ def run_one(problem: Problem, optimum: float, *, method: str, mode: str, seed: i
     return found
 
 
-def amortised(folder: Path, optimum: float, *, seeds: int, episodes: int) -> list[list[str]]:
+def amortised(folder: Path, optimum: float, *, seeds: int, episodes: int, collect: bool = False) -> list[list[str]]:
     """Train an agent over networks, and compare its first proposal for new ones with 300 random valid evaluations."""
     from codesign.search.agent import HardwareAgent
 
     path = folder / f"amortised-{seeds}-{episodes}-{optimum:.6g}.json"
     if path.is_file():
         return json.loads(path.read_text())
+    if collect:
+        return []
     sides = (16, 24, 32)
     makers = {"cifar10-small": cifar10_small, "resnet-8": resnet8}
 
@@ -118,13 +125,23 @@ def amortised(folder: Path, optimum: float, *, seeds: int, episodes: int) -> lis
 
 
 def table(
-    problem: Problem, optimum: float, *, methods: Sequence[str], modes: Sequence[str], seeds: int, folder: Path
+    problem: Problem,
+    optimum: float,
+    *,
+    methods: Sequence[str],
+    modes: Sequence[str],
+    seeds: int,
+    folder: Path,
+    collect: bool = False,
 ) -> list[str]:
-    """Run everything that is asked for and return the rows of the table."""
+    """Run everything that is asked for (or collect what is there) and return the rows of the table."""
     lines: list[str] = []
     for mode in modes:
         for method in methods:
-            runs = [run_one(problem, optimum, method=method, mode=mode, seed=s, folder=folder) for s in range(seeds)]
+            wanted = [s for s in range(seeds) if not collect or kept(folder, method, mode, s, optimum).is_file()]
+            runs = [run_one(problem, optimum, method=method, mode=mode, seed=s, folder=folder) for s in wanted]
+            if not runs:
+                continue
             ratios = np.array([run["ratios"] for run in runs])
             cells: list[str] = []
             for index in range(len(BUDGETS)):
@@ -135,7 +152,7 @@ def table(
                 cells.append(f"{middle:.3f} ({worst})" if np.isfinite(middle) else f"none ({none} of {len(runs)})")
             invalid = np.median([run["invalid"] for run in runs])
             cpu = np.median([run["cpu_s"] for run in runs])
-            lines.append(f"| {method} | {mode} | {' | '.join(cells)} | {invalid:g} | {cpu:.1f} |")
+            lines.append(f"| {method} | {mode} | {len(runs)} | {' | '.join(cells)} | {invalid:g} | {cpu:.1f} |")
             print(lines[-1], flush=True)
     return lines
 
@@ -149,6 +166,7 @@ def main() -> None:
     parser.add_argument("--modes", nargs="+", choices=MODES, default=MODES)
     parser.add_argument("--agents", type=int, default=2, help="seeds of the amortised agent")
     parser.add_argument("--episodes", type=int, default=4000, help="of its training")
+    parser.add_argument("--collect", action="store_true", help="run nothing, tabulate what FOLDER has")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")
@@ -178,12 +196,12 @@ def main() -> None:
         "",
         f"{rules[0].upper()}{rules[1:]}.",
         "",
-        f"EDP of the best point found over the optimum's: median (worst) of {arguments.seeds} seeds after "
+        f"EDP of the best point found over the optimum's: median (worst) over the seeds after "
         f"{', '.join(f'{b:,}' for b in BUDGETS)} evaluations. An evaluation is a distinct point; raw methods pay for "
         "invalid ones, of which `invalid` is the median number. Masked, no method evaluates one.",
         "",
-        "| method | mode | " + " | ".join(f"after {b:,}" for b in BUDGETS) + " | invalid | CPU s |",
-        "|---|---|" + "---:|" * (len(BUDGETS) + 2),
+        "| method | mode | seeds | " + " | ".join(f"after {b:,}" for b in BUDGETS) + " | invalid | CPU s |",
+        "|---|---|" + "---:|" * (len(BUDGETS) + 3),
         *table(
             problem,
             swept.value,
@@ -191,10 +209,18 @@ def main() -> None:
             modes=arguments.modes,
             seeds=arguments.seeds,
             folder=arguments.folder,
+            collect=arguments.collect,
         ),
         "",
     ]
-    if arguments.agents:
+    rows = amortised(
+        arguments.folder,
+        swept.value,
+        seeds=arguments.agents,
+        episodes=arguments.episodes,
+        collect=arguments.collect or not arguments.agents,
+    )
+    if rows:
         lines += [
             f"The amortised agent: trained over {NETWORKS} networks ({arguments.episodes:,} episodes, "
             f"{arguments.agents} seeds), then asked for a point for each of three new networks, without an evaluation; "
@@ -203,10 +229,7 @@ def main() -> None:
             "",
             "| new network | first proposal | worst | best of 300 random | worst | points in training |",
             "|---|---:|---:|---:|---:|---:|",
-            *(
-                "| " + " | ".join(row) + " |"
-                for row in amortised(arguments.folder, swept.value, seeds=arguments.agents, episodes=arguments.episodes)
-            ),
+            *("| " + " | ".join(row) + " |" for row in rows),
             "",
         ]
     if set(arguments.methods) == set(METHODS) and set(arguments.modes) == set(MODES):
