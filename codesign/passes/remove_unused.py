@@ -21,6 +21,15 @@ def remove_unused(network: LutNetwork) -> tuple[LutNetwork, Details]:
 
     Details: neurons, sums, stages, thresholds (each: how many were removed).
     """
+    total: Details = {"neurons": 0, "sums": 0, "stages": 0, "thresholds": 0}
+    while True:  # a sum whose readings cancel once it is rewired reads nothing, so that more may go
+        network, removed = _removed_once(network)
+        if not any(removed.values()):
+            return network, total
+        total = {name: total[name] + count for name, count in removed.items()}
+
+
+def _removed_once(network: LutNetwork) -> tuple[LutNetwork, Details]:
     details: Details = {"neurons": 0, "sums": 0, "stages": 0, "thresholds": 0}
     core = list(network.core)
     for index in range(len(core) - 1, 0, -1):

@@ -23,7 +23,7 @@ U4, S4 = Levels(4), Levels(4, signed=True)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_interpreter_equals_the_network(seed: int, layers: int) -> None:
     rng = np.random.default_rng(seed)
-    point = replace(draw_point(rng), accumulator_bits=32)
+    point = replace(draw_point(rng), accumulator_bits=32, param_depth=1 << 14, answer_depth=1 << 14)
     network, images = draw_network(point, rng, layers=layers)
     program = compile_program(network, point)
     got, wanted = interpret(program, images, maps=True), trace_integer(network, images)

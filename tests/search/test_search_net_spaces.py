@@ -270,5 +270,5 @@ def test_the_table(request):
     table = load_accuracies("cifar10")
     best = table.archs[int(table.test.argmax())]
     assert round(float(table.test.max()), 2) == 94.37
-    assert best == "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+    assert best == "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|"
     assert table.row(best) == table.test.argmax()
