@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -110,6 +110,13 @@ class AcceleratorFamily(ABC):
             rows.append({} if bad else {k: f.value for k, f in self.cost(point, network, device).items()})
         names = sorted({name for row in rows for name in row})
         return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+
+    def sensitivity(self, points: Sequence[Point], network: Any, device: Device) -> list[list[str]]:
+        """Say whether the ranking of the best ten of some valid points survives each assumed coefficient moved by 2.
+
+        A table of text, headings first; empty where the family's figures rest on no such coefficients.
+        """
+        return []
 
     def generate(self, point: Point, network: Any, folder: Path) -> None:
         """Write the hardware of a valid point to `folder`; a Refusal where it breaks a rule."""

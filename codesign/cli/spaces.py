@@ -84,6 +84,7 @@ def evaluate(
         settings, _ = read_yaml(point)
         if not isinstance(settings, dict):
             raise ConfigError(f"{point}:1: must be a mapping of knobs to values")
+        settings = settings.get("point", settings)  # as in a file of a default accelerator
         cost = family.cost(family.check(settings, wanted, target), wanted, target)
         table = Table(title=f"{point.stem} with {network.stem} on {target.name}: valid")
         for heading in ("figure", "value", "unit", "origin"):
@@ -102,6 +103,24 @@ def evaluate(
         table.add_column("points that break it", justify="right")
         for rule, points in broken.most_common():
             table.add_row(rule, f"{points:,}")
+    terminal().print(table)
+    if point is None:
+        _print_ranking(
+            family.sensitivity(points_of({key: values[valid] for key, values in columns.items()}), wanted, target)
+        )
+
+
+def _print_ranking(rows: list[list[str]]) -> None:
+    """Print whether the ranking of the best points drawn survives a change of what the energy model assumes."""
+    from rich.table import Table
+
+    if not rows:
+        return
+    table = Table(title="energy-delay product: does the ranking of the best ten survive each coefficient moved?")
+    for heading in rows[0]:
+        table.add_column(heading)
+    for row in rows[1:]:
+        table.add_row(*row)
     terminal().print(table)
 
 

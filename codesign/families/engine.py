@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from codesign.accel import AcceleratorFamily, Columns, Cost, Device, Point, Simulated, Violation
-from codesign.accel.engine import EnginePoint, compile_program
+from codesign.accel.engine import EnginePoint, compile_program, energy, sensitivity, sensitivity_table
 from codesign.accel.engine.cost import engine_cost, engine_cost_columns
 from codesign.accel.engine.validate import EngineRules
 from codesign.accel.space import Space
@@ -64,6 +65,14 @@ class EngineFamily(AcceleratorFamily):
         for name, values in found.items():
             costs[name][rows] = values
         return costs
+
+    def sensitivity(self, points: Sequence[Point], network: IntegerNetwork, device: Device) -> list[list[str]]:
+        """Rank by model energy times latency; the coefficients are those of accel_space/energy/engine.yaml."""
+        designs = {
+            f"{number:04d}": energy(compile_program(network, self._point(one)), self._point(one), device)
+            for number, one in enumerate(points)
+        }
+        return sensitivity_table(sensitivity(designs)) if len(designs) > 1 else []
 
     def generate(self, point: Point, network: IntegerNetwork, folder: Path) -> None:
         """Write the engine's folder: rtl/, design.json, README.md, a FuseSoC core."""

@@ -129,7 +129,9 @@ def calibration(family: str) -> Calibration:
     folder = resource_dir("accel_space") / "calibration"
     path = folder / f"engine_{family}.yaml"
     if not path.is_file():
-        known = sorted(one.stem.removeprefix("engine_") for one in folder.glob("engine_*.yaml"))
+        known = sorted(
+            one.stem.removeprefix("engine_") for one in folder.glob("engine_*.yaml") if not one.stem.endswith("_fmax")
+        )
         raise ConfigError(
             f"the engine's resources are not calibrated for family {family!r} (known: {', '.join(known)}); "
             f"`cods calibrate engine --family {family}` makes {path.name} where yosys can synthesise for it"
