@@ -105,18 +105,18 @@ def evaluate(
             table.add_row(rule, f"{points:,}")
     terminal().print(table)
     if point is None:
-        _print_ranking(
-            family.sensitivity(points_of({key: values[valid] for key, values in columns.items()}), wanted, target)
-        )
+        drawn = points_of({key: values[valid] for key, values in columns.items()})
+        _print_ranking(family.sensitivity(drawn, wanted, target), len(drawn))
 
 
-def _print_ranking(rows: list[list[str]]) -> None:
+def _print_ranking(rows: list[list[str]], count: int) -> None:
     """Print whether the ranking of the best points drawn survives a change of what the energy model assumes."""
     from rich.table import Table
 
     if not rows:
         return
-    table = Table(title="energy-delay product: does the ranking of the best ten survive each coefficient moved?")
+    best = f"best {min(count, 10)} of {count:,} valid points"
+    table = Table(title=f"energy-delay product: does the ranking of the {best} survive each coefficient moved?")
     for heading in rows[0]:
         table.add_column(heading)
     for row in rows[1:]:

@@ -1,4 +1,4 @@
-"""The worked networks on one engine: ResNet-8, NAS-Bench-201 cells and the CIFAR-10 net, at reduced size, random weights."""
+"""The worked networks on one engine: ResNet-8, NAS-Bench-201 cells, the CIFAR-10 net; few channels, random weights."""
 
 from pathlib import Path
 

@@ -70,6 +70,17 @@ def test_its_hardware_is_exact_in_data_and_cycles(family, network, tmp_path):
     assert said.mismatched == int((inputs[:, 0] != 0).sum()), "a wrong weight shows wherever its input is not 0"
 
 
+def test_the_engine_is_a_family_whose_ranking_is_questioned():
+    words = ["space", "evaluate", "engine", "mnist-dense", "--device", "xc7z020"]
+    drawn = CliRunner().invoke(app, [*words, "--count", "4000"])
+    assert drawn.exit_code == 0, drawn.output
+    said = " ".join(drawn.output.split())
+    assert "survive each" in said and "logic_factor" in said
+    default = str(FOLDER.parents[1] / "accel_space" / "defaults" / "xc7z020.yaml")
+    one = CliRunner().invoke(app, [*words, "--point", default])
+    assert one.exit_code == 0 and "model energy" in one.output and "exact" in one.output
+
+
 def test_the_command_line_knows_it(tmp_path):
     words = ["space", "evaluate", str(FOLDER / "space.yaml"), str(FOLDER / "layer.yaml"), "--device", "ecp5-25f"]
     drawn = CliRunner().invoke(app, [*words, "--count", "50"])
