@@ -169,7 +169,7 @@ class Nsga2(Searcher):
         if not self.raw:
             chosen = self.problem.completions.repair(chosen)
         known = np.isin(chosen @ self._strides, list(self._seen))
-        chosen[known] = self._drawn(int(known.sum()))
+        chosen[known] = _uniform(self.problem, self.rng, raw=self.raw, count=int(known.sum()))
         self._asked.set("X", chosen)
         return [int(number) for number in chosen @ self._strides]
 
@@ -189,12 +189,6 @@ class Nsga2(Searcher):
         self._algorithm.tell(infills=self._asked)
         self._asked = None
 
-    def _drawn(self, count: int) -> Indices:
-        """Return (count, knobs) points drawn uniformly: they take the places of children that are known already."""
-        if self.raw:
-            return self.problem.space.indices(self.rng.integers(self.problem.space.size, size=count))
-        return self.problem.space.indices(self.rng.choice(np.flatnonzero(self.problem.valid), size=count))
-
     def _values(self, trial: Trial) -> NDArray[np.float64]:
         if not self.figures:
             return np.array([trial.score])
@@ -207,7 +201,7 @@ class Tpe(Searcher):
     """Optuna's tree-structured Parzen estimator, multivariate, over the values' positions.
 
     What it suggests is repaired to the nearest valid point, and it is told of that one; raw, it is told of invalid
-    points as failed trials.
+    points as failed trials. A known point gives its place to one drawn at random.
     """
 
     name = "tpe"
@@ -229,6 +223,7 @@ class Tpe(Searcher):
         self._study = optuna.create_study(sampler=sampler)
         self._strides, self.batch = np.array(_strides(np.array(sizes))), batch
         self._open: dict[int, list[Any]] = {}
+        self._seen: set[int] = set()
 
     def ask(self) -> list[int]:
         """Suggest a batch."""
@@ -239,6 +234,9 @@ class Tpe(Searcher):
             chosen = np.array([[trial.params[name] for name in self._names]], dtype=np.int64)
             repaired = chosen if self.raw else self.problem.completions.repair(chosen)
             number = int(repaired[0] @ self._strides)
+            if number in self._seen or number in self._open:
+                repaired = _uniform(self.problem, self.rng, raw=self.raw, count=1)
+                number = int(repaired[0] @ self._strides)
             self._open.setdefault(number, []).append((trial, bool((repaired == chosen).all())))
             asked.append(number)
         return asked
@@ -248,7 +246,8 @@ class Tpe(Searcher):
         import optuna
 
         failed, complete = optuna.trial.TrialState.FAIL, optuna.trial.TrialState.COMPLETE
-        for trial in {trial.number: trial for trial in trials}.values():
+        for trial in {trial.number: trial for trial in trials if trial.number not in self._seen}.values():
+            self._seen.add(trial.number)
             told = False
             for asked, same in self._open.pop(trial.number, []):
                 usable = same and np.isfinite(trial.score)
@@ -259,6 +258,12 @@ class Tpe(Searcher):
                 params = {name: int(i) for name, i in zip(self._names, indices, strict=True)}
                 made = optuna.trial.create_trial(params=params, distributions=self._ranges, value=trial.score)
                 self._study.add_trial(made)
+
+
+def _uniform(problem: Problem, rng: np.random.Generator, *, raw: bool, count: int) -> Indices:
+    """Return (count, knobs) points drawn uniformly, valid ones unless raw."""
+    numbers = rng.integers(problem.space.size, size=count) if raw else rng.choice(problem.completions.valid, size=count)
+    return problem.space.indices(numbers)
 
 
 def _strides(sizes: Indices) -> tuple[int, ...]:

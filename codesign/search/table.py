@@ -132,10 +132,11 @@ class Completions:
     """
 
     def __init__(self, space: Space, valid: NDArray[np.bool_]):
-        """`valid`: of every point, by number."""
+        """`valid`: of every point, by number; kept as the numbers of those that are."""
         self.space = space
         self.sizes = tuple(len(knob.values) for knob in space.knobs)
         self.strides = (1, *(int(n) for n in np.cumprod(self.sizes)))
+        self.valid = np.flatnonzero(valid)
         levels = [valid.astype(np.int32)]
         for size, stride in zip(reversed(self.sizes), reversed(self.strides[:-1]), strict=True):
             levels.append(levels[-1].reshape(size, stride).sum(axis=0, dtype=np.int32))
@@ -144,7 +145,7 @@ class Completions:
     def copy(self) -> Completions:
         """An equal one, whose points can be removed by themselves."""
         other = object.__new__(Completions)
-        other.space, other.sizes, other.strides = self.space, self.sizes, self.strides
+        other.space, other.sizes, other.strides, other.valid = self.space, self.sizes, self.strides, self.valid
         other.remaining = tuple(level.copy() for level in self.remaining)
         return other
 
