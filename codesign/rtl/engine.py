@@ -6,18 +6,16 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from codesign.accel.engine.point import ANSWER_BITS, EnginePoint
 from codesign.accel.engine.registers import DESCRIPTOR_TAG, register_map
 from codesign.accel.engine.structure import BLOCK_FROM
 from codesign.errors import ConfigError, DataError, SpaceError
 from codesign.resources import resource_dir
+from codesign.rtl.templates import render
 
 __all__ = ["EngineDesign", "engine_ports", "generate", "reference"]
 
@@ -118,24 +116,25 @@ def generate(point: EnginePoint, folder: Path, *, top: str = "engine_top") -> En
         "summary": _summary(point),
     }
     for name in ("engine_descriptor", "engine_registers", "engine_sequencer", "engine_core"):
-        texts[f"{name}.v"] = _render(f"{name}.v.j2", **context)
-    texts[f"{top}.v"] = _render("engine_top.v.j2", **context)
+        texts[f"{name}.v"] = render(f"{name}.v.j2", family="engine", **context)
+    texts[f"{top}.v"] = render("engine_top.v.j2", family="engine", **context)
     design = EngineDesign(top, point, tuple(parameters.items()), tuple(f"rtl/{name}" for name in texts))
     (folder / "rtl").mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (folder / "rtl" / name).write_text(text, encoding="ascii")
     design.save(folder)
-    readme = _render("README.md.j2", design=design, reference=reference(), **context)
+    readme = render("README.md.j2", family="engine", design=design, reference=reference(), **context)
     (folder / "README.md").write_text(readme, encoding="utf-8")
-    (folder / f"{top}.core").write_text(_render("core.j2", design=design, **context), encoding="utf-8")
+    (folder / f"{top}.core").write_text(render("core.j2", family="engine", design=design, **context), encoding="utf-8")
     return design
 
 
 def reference() -> str:
     """Return the programmer's reference in Markdown: registers, errors and descriptors, from registers.yaml."""
     known = register_map()
-    return _render(
+    return render(
         "reference.md.j2",
+        family="engine",
         registers=known.registers,
         window=known.window,
         errors=known.errors,
@@ -239,19 +238,3 @@ def _summary(point: EnginePoint) -> str:
         f"activations, {point.dataflow.replace('_', ' ')}, {point.weights} weights"
         + (", double buffered" if point.double_buffer else "")
     )
-
-
-@lru_cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resource_dir("rtl_templates") / "engine"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-
-
-def _render(name: str, **context: Any) -> str:
-    return _environment().get_template(name).render(context)

@@ -40,7 +40,7 @@ def stage_verilog(
         neurons: list[Any] = list(_mapped_neurons(stage, mapped, inputs, low))
         used = {s for signals in _read_signals(mapped) for s in signals if 0 <= s < mapped.input_bits}
         sizes = [len(node.inputs) for node in mapped.nodes if not _inverts(node)]
-        extra: dict[str, object] = {"nodes": len(sizes), "depth": mapped.depth, "widest": max(sizes, default=0)}
+        extra: dict[str, Any] = {"nodes": len(sizes), "depth": mapped.depth, "widest": max(sizes, default=0)}
     else:
         write = _table_neuron if form == "table" else _case_neuron
         neurons = [write(f"{stage.name}_n{j}", neuron, inputs, low) for j, neuron in enumerate(stage.neurons)]

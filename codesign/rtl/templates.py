@@ -1,4 +1,4 @@
-"""Renders the Jinja templates of the pipeline family; a name that a template misses is an error."""
+"""Renders the Jinja templates of a family's Verilog; a name that a template misses is an error."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["render"]
 
 
 @lru_cache
-def _environment() -> jinja2.Environment:
+def _environment(family: str) -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resource_dir("rtl_templates") / "pipeline"),
+        loader=jinja2.FileSystemLoader(resource_dir("rtl_templates") / family),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -24,6 +24,6 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def render(name: str, **context: Any) -> str:
-    """Return the template `name` of rtl_templates/pipeline, filled in."""
-    return _environment().get_template(name).render(context)
+def render(template: str, /, *, family: str = "pipeline", **context: Any) -> str:
+    """Return a template of rtl_templates/`family`, filled in."""
+    return _environment(family).get_template(template).render(context)
