@@ -40,7 +40,7 @@ lint: install ## ruff, pyright, import-linter
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
-bench: install ## speeds and sizes for jsc-s, jsc-l and nid-l; the engine beside SCALE-Sim and ZigZag
+bench: install ## speeds and sizes for jsc-s, jsc-l and nid-l; the engine model; the engine beside SCALE-Sim and ZigZag
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.engine_witness
 

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 
 from codesign.errors import CodesignError, RunError
 
-__all__ = ["RunFolder", "digest_json", "write_json"]
+__all__ = ["RunFolder", "digest_json", "read_manifest", "write_json"]
 
 _LOCK = ".lock"
 _STAMP = "stage.json"
@@ -53,6 +53,22 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path} is missing; run the stage that writes it, or `cods resume` the run") from None
     except (OSError, ValueError) as problem:
         raise RunError(f"{path} cannot be read ({problem}); delete its stage folder and run `cods resume`") from None
+
+
+def read_manifest(run: Path) -> dict[str, Any]:
+    """Read a run's manifest; a missing or damaged one is a RunError that says how it is written again."""
+    path = run / "manifest.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and {"name", "folder", "keys", "config_digest"} <= found.keys():
+            return found
+        problem: object = "an entry is missing"
+    except (OSError, ValueError) as error:
+        problem = error
+    raise RunError(
+        f"{path} cannot be read ({problem}); build the run again with `cods build CONFIG --run {run}` and the "
+        "configuration that it was made from: finished stages are kept"
+    )
 
 
 def disk_error(problem: OSError, path: Path) -> CodesignError:
@@ -108,14 +124,24 @@ class RunFolder:
         return self.path / stage
 
     def stamp(self, stage: str) -> dict[str, Any] | None:
-        """What is recorded of a finished stage (key, seconds), or None where it is absent."""
+        """What is recorded of a finished stage (key, seconds, digests of files), or None where it is absent."""
         path = self.folder(stage) / _STAMP
         return read_json(path) if path.is_file() else None
 
-    def done(self, stage: str, key: str) -> bool:
-        """True when the stage is there, was made from the same inputs, and is as it was written."""
+    def content(self, stage: str) -> str:
+        """A digest of all files of a finished stage as they were written; "" where it is absent."""
         stamp = self.stamp(stage)
-        return stamp is not None and stamp["key"] == key and self.damage(stage) is None
+        return digest_json(stamp.get("files", {})) if stamp is not None else ""
+
+    def done(self, stage: str, key: str, sources: Sequence[str] = ()) -> bool:
+        """True when the stage is there, was made for the same key from what `sources` hold, and is as it was written.
+
+        sources: the stages that it reads.
+        """
+        stamp = self.stamp(stage)
+        if stamp is None or stamp["key"] != key or self.damage(stage) is not None:
+            return False
+        return stamp.get("made_from", {}) == {name: self.content(name) for name in sources}
 
     def damage(self, stage: str) -> Path | None:
         """The first file of a finished stage that is not as the stage wrote it (changed or missing), or None."""
@@ -132,13 +158,21 @@ class RunFolder:
             raise RunError(f"{self.path} has no finished stage {stage}; run `cods resume {self.path}`")
         return self.folder(stage)
 
-    def compute(self, stage: str, key: str, work: Callable[[Path], None], *, keep_partial: bool = False) -> bool:
-        """Run `work(folder)` unless the stage is already there for this key; return True if it ran.
+    def compute(
+        self,
+        stage: str,
+        key: str,
+        work: Callable[[Path], None],
+        *,
+        sources: Sequence[str] = (),
+        keep_partial: bool = False,
+    ) -> bool:
+        """Run `work(folder)` unless the stage is `done` for this key and these sources; return True if it ran.
 
         The work is done in `.STAGE.partial`, renamed when whole. With `keep_partial` a partial folder of the
         same key is handed to `work` again, which then goes on where it was killed.
         """
-        if self.done(stage, key):
+        if self.done(stage, key, sources):
             return False
         partial = self.path / f".{stage}.partial"
         mark = partial / ".key"
@@ -152,7 +186,9 @@ class RunFolder:
             mark.unlink()
             seconds = round(time.monotonic() - started, 3)
             files = {path.relative_to(partial).as_posix(): _file_digest(path) for path in _files(partial)}
-            write_json(partial / _STAMP, {"stage": stage, "key": key, "seconds": seconds, "files": files})
+            made_from = {name: self.content(name) for name in sources}
+            stamp = {"stage": stage, "key": key, "made_from": made_from, "seconds": seconds, "files": files}
+            write_json(partial / _STAMP, stamp)
             target = self.folder(stage)
             if target.exists():
                 old = self.path / f".{stage}.old"

@@ -41,7 +41,8 @@ class Refusal(SpaceError):
     """A point, or a program for it, that breaks rules; `violations` holds them, at least one."""
 
     def __init__(self, *violations: Violation):
-        super().__init__("; ".join(map(str, violations)))
+        listed = "\n- ".join(map(str, violations))
+        super().__init__(listed if len(violations) == 1 else f"{len(violations)} rules are broken:\n- {listed}")
         self.violations = violations
 
 

@@ -42,7 +42,7 @@ def build(
     run: Annotated[Path | None, typer.Option("--run", help="The run folder; runs/NAME by default.")] = None,
     until: Annotated[str, typer.Option(help="The last stage to compute.")] = "report",
 ) -> None:
-    """From data to report: train, extract, optimize, emit, simulate, synthesize."""
+    """From data to report: train, extract, optimize (an engine: compile), emit, simulate, synthesize."""
     from codesign.line import new_line
 
     model = parse_build(config)

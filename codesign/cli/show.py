@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from codesign.cli.engine import engine_cost, read_engine
+from codesign.cli.engine import engine_cost, engine_cost_tables, read_engine
 from codesign.cli.tables import cost_table, devices_table, read_topology, terminal
 
 __all__ = ["register"]
@@ -52,16 +52,16 @@ def cost(
     lut_inputs: Annotated[int, typer.Option(help="Inputs of the device's LUT: 6 or 4.")] = 6,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Worst-case LUTs, table bits, depth and cycles of a topology, before any training; of an engine, its cycles."""
+    """Before training: worst-case LUTs, depth and cycles of a topology; cycles, resources and energy of an engine."""
     from codesign.accel import topology_cost
-    from codesign.report import layers_table
 
     if (engine := read_engine(topology)) is not None:
         rows = engine_cost(engine, inputs=inputs, answers=answers)
         if as_json:
             print(json.dumps(rows, indent=2))
         else:
-            terminal().print(layers_table(rows, title=f"{engine.name}: exact cycles of one image, before training"))
+            for table in engine_cost_tables(engine.name, rows):
+                terminal().print(table)
         return
     shape = read_topology(topology, inputs=inputs, answers=answers)
     result = topology_cost(shape, lut_inputs=lut_inputs)

@@ -10,7 +10,7 @@ from codesign.errors import ConfigError, RunError
 from codesign.line.base import Line, Notify, silent
 from codesign.line.engine import EngineLine
 from codesign.line.pipeline import PipelineLine
-from codesign.rundir import read_json
+from codesign.rundir import read_manifest
 
 __all__ = ["LINES", "EngineLine", "Line", "Notify", "PipelineLine", "new_line", "open_run"]
 
@@ -33,5 +33,5 @@ def open_run(path: Path, *, notify: Notify = silent) -> Line[Any]:
     config_file = path / "config.yaml"
     if not config_file.is_file():
         raise RunError(f"{path} is not a run folder (no config.yaml); make one with `cods build CONFIG --run {path}`")
-    manifest = read_json(path / "manifest.json")
+    manifest = read_manifest(path)
     return new_line(parse_build(config_file), path, folder=Path(manifest["folder"]), notify=notify)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from codesign import __version__
 from codesign.config import RunConfig, dump_yaml
 from codesign.errors import ConfigError, RunError, did_you_mean
-from codesign.rundir import RunFolder, digest_json, read_json, write_json, write_text
+from codesign.rundir import RunFolder, digest_json, read_manifest, write_json, write_text
 
 if TYPE_CHECKING:
     from codesign.data import DataSet
@@ -74,7 +74,7 @@ class Line(ABC, Generic[Config]):
             raise RunError(
                 f"{changed} is not as stage {stage} wrote it; run `cods resume {self.run.path}`, which computes it anew"
             )
-        if not self.run.done(name, self._key(stage)):
+        if not self.run.done(name, self._key(stage), self._sources(stage)):
             raise RunError(f"{path} was made from another configuration or data; run `cods resume {self.run.path}`")
         return path
 
@@ -165,12 +165,16 @@ class Line(ABC, Generic[Config]):
         before = [self._key(name) for name in self.stages[stage]] or [__version__, self._data_digest]
         return digest_json([stage, list(own), before])
 
+    def _sources(self, stage: str) -> list[str]:
+        return [self.folder_name(name) for name in self.stages[stage]]
+
     def _stage(self, stage: str) -> None:
         name = self.folder_name(stage)
         if changed := self.run.damage(name):
             self.notify(stage, f"{changed.name} is not as it was written: computing anew", None)
         work: Callable[[Path], None] = getattr(self, f"_{stage}")
-        if self.run.compute(name, self._key(stage), work, keep_partial=stage == "train"):
+        sources = self._sources(stage)
+        if self.run.compute(name, self._key(stage), work, sources=sources, keep_partial=stage == "train"):
             self.notify(stage, "done", 1.0)
             for attribute in self.read_back:
                 vars(self).pop(attribute, None)
@@ -178,10 +182,12 @@ class Line(ABC, Generic[Config]):
             self.notify(stage, "kept", 1.0)
 
     def _refuse_other_name(self) -> None:
-        path = self.run.path / "manifest.json"
-        if not path.is_file():
+        if not (self.run.path / "manifest.json").is_file():
             return
-        manifest = read_json(path)
+        try:
+            manifest = read_manifest(self.run.path)
+        except RunError:  # it is written anew; the stages have keys of their own
+            return
         if (name := manifest["name"]) != self.config.name:
             raise RunError(
                 f"{self.run.path} is the run of {name!r}, not of {self.config.name!r}; "

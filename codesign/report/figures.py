@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from codesign.config import read_yaml
 from codesign.errors import RunError
 from codesign.ir import Codes, LutNetwork
-from codesign.rundir import digest_json, read_json
+from codesign.rundir import RunFolder, digest_json, read_json, read_manifest
 
 __all__ = ["RunFacts", "figures", "score", "score_classes"]
 
@@ -46,7 +46,8 @@ class RunFacts:
     """Reads what the finished stages of a run folder wrote.
 
     A stage that is absent, that the run's family does not have, or that was made from another configuration than the
-    run's, reads as None. A config.yaml that was edited since the last build is a RunError.
+    run's, reads as None. A config.yaml that was edited since the last build is a RunError, and so is a stage with a
+    file that is not as it was written.
     """
 
     def __init__(self, run: Path):
@@ -54,10 +55,15 @@ class RunFacts:
         if not (run / "config.yaml").is_file():
             raise RunError(f"{run} is not a run folder (no config.yaml); make one with `cods build CONFIG --run {run}`")
         self.config: dict[str, Any] = read_yaml(run / "config.yaml")[0]
-        self.manifest: dict[str, Any] = read_json(run / "manifest.json")
+        self.manifest: dict[str, Any] = read_manifest(run)
         if digest_json(self.config) != self.manifest["config_digest"]:
             raise RunError(f"{run / 'config.yaml'} was changed since the last build; run `cods resume {run}`")
         self.family: str = self.manifest.get("family", "pipeline")
+        for stage in self.manifest["keys"]:
+            if self._current(stage) and (changed := RunFolder(run).damage(stage)):
+                raise RunError(
+                    f"{changed} is not as its stage wrote it; run `cods resume {run}`, which computes it anew"
+                )
         self.data = self._read("1_data/data.json")
         self.training = self._read("2_train/train.json")
         self.history = self._read("2_train/history.json")

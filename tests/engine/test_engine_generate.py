@@ -49,7 +49,7 @@ def test_every_setting_reaches_the_hardware(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SpaceError, match="pe must be one of .*, not 3; .*simd must be one of"):
+    with pytest.raises(SpaceError, match="pe must be one of .*, not 3\n- .*simd must be one of"):
         generate(replace(POINT, pe=3, simd=5), tmp_path / "x")
     assert not (tmp_path / "x").exists()
     for top in ("engine_core", "1st", "a b"):

@@ -124,6 +124,9 @@ def test_a_wrong_count_is_shown_as_such(copy: Path) -> None:
     values = json.loads(path.read_text())
     values["layers"][0]["counted"] += 1
     path.write_text(json.dumps(values))
+    with pytest.raises(RunError, match=r"simulate.json is not as its stage wrote it; run `cods resume"):
+        figures(copy)
+    restamp(copy, "6_simulate/simulate.json")
     write_report(copy)
     assert 'class="wrong"' in (copy / "report.html").read_text(encoding="utf-8")
 
@@ -197,19 +200,24 @@ def test_kill_and_resume_end_with_the_same_bytes(finished: Path, tmp_path: Path)
         assert (run / name).read_bytes() == (finished / name).read_bytes()
 
 
-def forge(run: Path, name: str, old: str, new: str) -> None:
-    """Change a file of a finished stage, and the stage's record of it as well."""
+def restamp(run: Path, name: str) -> None:
+    """Make a finished stage's record say that the file `name` is as the stage wrote it."""
     from codesign.rundir import RunFolder, _file_digest
 
+    stage, _, inside = name.partition("/")
+    stamp = RunFolder(run).stamp(stage)
+    assert stamp is not None
+    stamp["files"][inside] = _file_digest(run / name)
+    (run / stage / "stage.json").write_text(json.dumps(stamp))
+
+
+def forge(run: Path, name: str, old: str, new: str) -> None:
+    """Change a file of a finished stage, and the stage's record of it as well."""
     path = run / name
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    stage, _, inside = name.partition("/")
-    stamp = RunFolder(run).stamp(stage)
-    assert stamp is not None
-    stamp["files"][inside] = _file_digest(path)
-    (run / stage / "stage.json").write_text(json.dumps(stamp))
+    restamp(run, name)
 
 
 @pytest.mark.sim

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codesign.errors import RunError
-from codesign.rundir import RunFolder, digest_json, read_json, write_json
+from codesign.rundir import RunFolder, digest_json, read_json, read_manifest, write_json
 
 
 def write(name: str, text: str):
@@ -104,3 +104,25 @@ def test_damaged_json_is_named(tmp_path):
 def test_digest_does_not_depend_on_key_order():
     assert digest_json({"a": 1, "b": 2}) == digest_json({"b": 2, "a": 1})
     assert digest_json({"a": 1}) != digest_json({"a": 2})
+
+
+def test_a_stage_follows_the_files_of_what_it_reads(tmp_path):
+    run = RunFolder(tmp_path)
+    run.compute("1_data", "k", write("a", "one"))
+    assert run.compute("2_train", "k", write("b", "from one"), sources=["1_data"])
+    assert not run.compute("2_train", "k", write("b", "from one"), sources=["1_data"])
+    (run.folder("1_data") / "a").write_text("changed by hand")
+    run.compute("1_data", "k", write("a", "one"))
+    assert run.done("2_train", "k", ["1_data"]), "the same bytes again"
+    (run.folder("1_data") / "a").write_text("changed by hand")
+    run.compute("1_data", "k", write("a", "two"))
+    assert not run.done("2_train", "k", ["1_data"])
+
+
+def test_damaged_manifest_is_named_with_what_to_do(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"name": "small", "fold')
+    with pytest.raises(RunError, match=r"manifest.json cannot be read .*cods build CONFIG --run .*stages are kept"):
+        read_manifest(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"name": "small"}')
+    with pytest.raises(RunError, match="an entry is missing"):
+        read_manifest(tmp_path)

@@ -262,12 +262,12 @@ def _requantization(layer: IntegerLayer, channels: int, last: bool) -> tuple[np.
 
 def _check_depths(layers: list[LayerProgram], point: EnginePoint) -> None:
     """Check weights, partial sums, parameters and answers against their memories."""
-    total = 0
+    held = point.layer_weight_depth
+    if not point.streamed and (total := sum(layer.weight_words for layer in layers)) > held:
+        raise refuse("weight_depth", "", f"all weights take {total} words, the memory holds {held}")
     for layer in layers:
-        total = layer.weight_words if point.streamed else total + layer.weight_words
-        if total > point.layer_weight_depth:
-            which = "its own" if point.streamed else "together with the layers before it, its"
-            text = f"{which} weights take {total} words, the memory holds {point.layer_weight_depth} at once"
+        if point.streamed and layer.weight_words > held:
+            text = f"its weights take {layer.weight_words} words, the memory holds {held} at once"
             raise refuse("weight_depth", layer.name, text)
         if point.stationary_weights and layer.taps > 1 and layer.out.pixels > point.psum_depth:
             text = f"{layer.out.pixels} pixels need as many partial sums; psum_depth is {point.psum_depth}"
