@@ -78,6 +78,8 @@ class EngineSimulateConfig(Section):
     """Of the gaps, the stalls and the registers' contents before reset."""
     cocotb: Flag = False
     """Drive AXI with cocotb as well: faults, resets, back-pressure. Minutes for a large program."""
+    toggles: Annotated[Whole, Field(ge=0)] = 0
+    """Images in which every bit's changes are counted, to scale the energy model; 0 for none. A build of its own."""
     timeout_s: Annotated[Number, Field(gt=0)] = 1800
 
 

@@ -213,6 +213,20 @@ class EngineLine(Line[EngineBuildConfig]):
         result = simulate_engine(self.emitted, self.program, *self.vectors, config=self.config.simulate, work=work)
         write_json(out / "simulate.json", result.as_dict())
         result.require_exact()
+        if self.config.simulate.toggles:
+            self.notify("simulate", "counting the changes of every bit", None)
+            write_json(out / "activity.json", self._activity(out / "activity"))
+
+    def _activity(self, work: Path) -> dict[str, Any]:
+        from codesign.simulate.engine import EngineJob
+        from codesign.simulate.engine_toggles import build_counting_engine, measure_activity
+
+        settings = self.config.simulate
+        images = self.vectors[0][: settings.toggles]
+        built = build_counting_engine(self.emitted, work=work, timeout_s=settings.timeout_s, jobs=2)
+        job = EngineJob(self.program, images)
+        found = measure_activity(built.program, job, work=work, seed=settings.seed, timeout_s=settings.timeout_s)
+        return {"images": len(images), "clocks": found.clocks, "rates": dict(found.rates)}
 
     def _synth(self, out: Path) -> None:
         from codesign.accel import device

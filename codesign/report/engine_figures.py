@@ -61,6 +61,7 @@ def engine_figures(facts: RunFacts) -> dict[str, Any]:
         out[f"{key}_estimated"] = estimated["resources"][key] if "resources" in estimated else None
     for key, name in (("energy_nj", "total_nj"), ("energy_mhz", "clock_mhz"), ("energy_mhz_origin", "clock_origin")):
         out[key] = estimated["energy"][name] if "energy" in estimated else None
+    out["energy_toggle_images"] = facts.activity["images"] if facts.activity else 0
     default = estimated.get("default", {})
     for key in ("period_ratio", "energy_ratio", "digest"):
         out[f"default_{key}"] = default.get(key)
@@ -119,7 +120,10 @@ def engine_summary(f: dict[str, Any]) -> Table:
     table.add_row(f"time of one image{on}", _count(microseconds, " us"), "routed" if on else "")
     table.add_row(f"images a second{on}", _count(f["images_per_s"], digits=0), "routed" if on else "")
     joules = None if f["energy_nj"] is None else f["energy_nj"] / 1000
-    assumed = f"model energy at {f['energy_mhz']:g} MHz ({f['energy_mhz_origin']})" if joules is not None else ""
+    counted = f", toggles of {f['energy_toggle_images']} images" if f["energy_toggle_images"] else ""
+    assumed = (
+        f"model energy at {f['energy_mhz']:g} MHz ({f['energy_mhz_origin']}){counted}" if joules is not None else ""
+    )
     table.add_row(f"energy of an image{chosen}", _count(joules, " uJ"), assumed)
     matched = None if checked is None else f"{checked - wrong:,} of {checked:,}"
     table.add_row("test images that match bit for bit", matched or "not simulated", "simulated" if matched else "")

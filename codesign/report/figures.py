@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.accel.engine.estimates import scaled_energy
 from codesign.config import read_yaml
 from codesign.errors import RunError
 from codesign.ir import Codes, LutNetwork
@@ -75,7 +76,12 @@ class RunFacts:
         self.design = self._read("5_emit/design/design.json")
         self.emission = self._read("5_emit/emit.json")
         self.simulation = self._read("6_simulate/simulate.json")
+        self.activity = self._read("6_simulate/activity.json")
         self.estimates: dict[str, Any] = self._read("7_synth/estimates.json") or {}
+        if self.activity:
+            for one in self.estimates.values():
+                if "energy" in one:
+                    one["energy"] = scaled_energy(one["energy"], self.activity["rates"])
         self.synthesis: dict[str, Any] = {
             name: report
             for name in self.config["synth"]["devices"]

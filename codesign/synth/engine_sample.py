@@ -6,7 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ _DSPS = ("DSP48E1", "DSP48E2", "MULT18X18D")
 _FREE = ("CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9", "PFUMX", "L6MUX21", "GND", "VCC", "BUFG", "$scopeinfo")
 _FFS = ("FD", "TRELLIS_FF")
 
+_LARGE_FROM = 60
+_LARGE = 64
 _MOST_PRODUCTS = 256
 _MOST_BIT_PRODUCTS = 4096
 _MOST_LUT_RAM_BITS = 1 << 14
@@ -77,11 +79,18 @@ def draw_point(seed: int, index: int) -> EnginePoint:
 
     Every setting is drawn by itself over the values of the engine's space, the number of products evenly over its
     powers of two. Arrays of more than 256 products, or of more LUTs than a minute's synthesis, are drawn again: the
-    terms that grow with them are proportional to them.
+    terms that grow with them are proportional to them. From point 60 on arrays have 64 products or more, as what runs
+    a network has, and every second point has operands of 2 to 4 bits and DSP blocks, of which there are few else.
     """
     rng = np.random.default_rng([seed, index])
     while True:
         point = _draw(rng)
+        if index >= _LARGE_FROM:
+            if point.pe * point.simd < _LARGE:
+                continue
+            if index % 2:
+                bits = {name: 2 + getattr(point, name) % 3 for name in ("weight_bits", "activation_bits")}
+                point = replace(point, multiplier="dsp", **bits)
         if not point.violations() and _quick(point):
             return point
 

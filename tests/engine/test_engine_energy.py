@@ -23,6 +23,7 @@ from codesign.accel.engine import (
 from codesign.accel.engine.actions import ACTIONS
 from codesign.accel.engine.draw import draw_network, draw_point
 from codesign.accel.engine.energy import COEFFICIENTS, COMPONENTS, Energy, energy_table, read_energy_table
+from codesign.accel.engine.estimates import program_estimates, scaled_energy
 from codesign.errors import ConfigError, DataError
 from codesign.resources import resource_dir
 from codesign.rtl.engine import generate
@@ -134,6 +135,10 @@ def test_actions_are_those_that_the_hardware_counts(settings, tmp_path: Path):
     for component, group in COMPONENTS.items():
         factor = found.rates[group] / reference if group else 1.0
         assert scaled.components[component] == pytest.approx(plain.components[component] * factor)
+    estimate = program_estimates(program, network, DEVICE)["energy"]
+    again = scaled_energy(estimate, found.rates)
+    assert again["components"] == pytest.approx(dict(scaled.components))
+    assert again["total_nj"] == pytest.approx(scaled.total_nj) and again["static_nj"] == estimate["static_nj"]
 
 
 def test_energy_is_the_table_times_the_counts():

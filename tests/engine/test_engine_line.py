@@ -48,7 +48,7 @@ TINY: dict[str, Any] = {
         "pe": 4, "simd": 4, "weight_bits": 4, "activation_bits": 4, "weight_depth": 64, "bank_depth": 64,
         "param_depth": 16, "answer_depth": 16, "accumulator_bits": 16, "double_buffer": True,
     },
-    "simulate": {"vectors": 25, "stress_vectors": 3},
+    "simulate": {"vectors": 25, "stress_vectors": 3, "toggles": 2},
     "synth": {"devices": []},
 }  # fmt: skip
 
@@ -115,7 +115,10 @@ def test_the_report_shows_them_side_by_side(finished: Path, tmp_path: Path) -> N
     table = compare_runs([finished, finished], tmp_path / "compare.html")
     assert table.row_count == 2 and "25/25" in list(table.columns[-1].cells)
     result = CliRunner().invoke(app, ["report", str(finished), "--json"], catch_exceptions=False)
-    assert json.loads(result.stdout)["family"] == "engine"
+    values = json.loads(result.stdout)
+    assert values["family"] == "engine" and values["energy_toggle_images"] == 2
+    activity = json.loads((finished / "6_simulate" / "activity.json").read_text())
+    assert all(0 < activity["rates"][group] < 1 for group in ("array", "memories", "requantizer"))
 
 
 @pytest.mark.sim

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from codesign.accel.devices import Device
 from codesign.accel.engine.compile import compile_program
 from codesign.accel.engine.cycles import cycles
 from codesign.accel.engine.defaults import default_point
-from codesign.accel.engine.energy import energy
+from codesign.accel.engine.energy import COMPONENTS, energy, energy_table
 from codesign.accel.engine.fmax import fmax
 from codesign.accel.engine.program import Program
 from codesign.accel.engine.resources import resources
 from codesign.errors import CodesignError
 from codesign.ir.integer import IntegerNetwork
 
-__all__ = ["program_estimates"]
+__all__ = ["program_estimates", "scaled_energy"]
 
 
 def program_estimates(program: Program, network: IntegerNetwork, device: Device) -> dict[str, Any]:
@@ -53,6 +54,20 @@ def _energy(program: Program, device: Device) -> dict[str, Any]:
         "digest": used.digest,
         "origin": used.origin,
     }
+
+
+def scaled_energy(energy: Mapping[str, Any], rates: Mapping[str, float]) -> dict[str, Any]:
+    """Return the `energy` of `program_estimates` with each part scaled to the toggle rate of its group of modules.
+
+    rates: by group of modules, the share of its bits that change in a clock; a group that is not there stays.
+    """
+    reference = energy_table()[0].reference_toggle_rate
+    components = {
+        name: value * rates.get(COMPONENTS[name], reference) / reference for name, value in energy["components"].items()
+    }
+    dynamic = sum(components.values())
+    total = dynamic + (energy["static_nj"] or 0.0)
+    return {**energy, "components": components, "dynamic_nj": dynamic, "total_nj": total, "toggles": dict(rates)}
 
 
 def _default(program: Program, network: IntegerNetwork, device: Device) -> dict[str, Any]:
