@@ -12,6 +12,7 @@ __all__ = [
     "MismatchError",
     "RunError",
     "SpaceError",
+    "StorageError",
     "TableTooLarge",
     "ToolFailed",
     "ToolNotFound",
@@ -31,6 +32,10 @@ class ConfigError(CodesignError):
 
 class SpaceError(CodesignError):
     """A configuration space or a point in it breaks a named rule."""
+
+
+class StorageError(CodesignError):
+    """The storage of a search that cannot be reached, went away, or no longer holds the search."""
 
 
 class DataError(CodesignError):

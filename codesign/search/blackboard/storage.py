@@ -1,0 +1,221 @@
+"""Where a search's trials live: a journal file, PostgreSQL, a gRPC proxy; opened by one string, asked with patience."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from codesign.errors import ConfigError, StorageError, ToolNotFound
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+__all__ = ["FORMS", "Store", "check_shared", "shown_name"]
+
+FORMS = "journal:PATH (or a path that ends in .log or .journal), postgresql://USER@HOST/DATABASE, grpc://HOST:PORT"
+"""What a storage may be called, for messages."""
+
+Value = TypeVar("Value")
+
+_GRPC = re.compile(r"grpc://(\[[^\]]+\]|[^:/\[\]]+):(\d+)/?\Z")
+_POSTGRES = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?://")
+_PASSWORD = re.compile(r"(?<=://)([^:/@]*):([^@/]*)@")
+
+
+class Store:
+    """An open storage. Every question is asked again for `patience_s` seconds before it is a StorageError."""
+
+    def __init__(self, name: str, *, create: bool = True, patience_s: float = 30.0):
+        """name: see `FORMS`; `sqlite:///PATH` too, which is for one process alone and locked for it.
+
+        create: begin a journal that is absent. A name that means nothing is a ConfigError, a storage that cannot be
+        reached within the patience a StorageError.
+        """
+        self.name = name
+        self.patience_s = patience_s
+        self._lock: Any = None
+        self._transient = _transient()
+        self._finished = _import_optuna().exceptions.UpdateFinishedTrialError
+        opener = _opener(name, create=create)
+        if name.startswith("sqlite:"):
+            self._lock = _lock_alone(name)
+        self.backend: BaseStorage = self.call("opened", opener)
+
+    def call(self, what: str, question: Callable[[], Value]) -> Value:
+        """Return the answer of `question`; `what` says in an error what could not be done ("opened", "read").
+
+        A KeyError means that the study or trial is gone: a StorageError at once. What says that a trial is finished
+        passes (see `unless_finished`).
+        """
+        deadline = time.monotonic() + self.patience_s
+        pause, tries = 0.05, 0
+        while True:
+            tries += 1
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    return question()
+            except self._finished:
+                raise
+            except KeyError as problem:
+                raise StorageError(
+                    f"the storage {shown_name(self.name)} no longer holds this search ({problem}); was the study "
+                    "deleted, or the database made anew? Nothing was decided"
+                ) from None
+            except self._transient as problem:
+                if time.monotonic() + pause > deadline:
+                    raise StorageError(
+                        f"the storage {shown_name(self.name)} could not be {what} in {tries} tries over "
+                        f"{self.patience_s:g} s: {_short(problem)}. What was stored is kept: bring the storage back "
+                        "and start again, which goes on where this ended"
+                    ) from None
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+    def unless_finished(self, what: str, question: Callable[[], Value]) -> Value | None:
+        """Return the answer of `question`, or None where it concerns a trial that is finished."""
+        try:
+            return self.call(what, question)
+        except self._finished:
+            return None
+
+    def close(self) -> None:
+        """Give back connections and locks."""
+        backend: Any = self.backend
+        for name in ("remove_session", "close"):
+            if callable(end := getattr(backend, name, None)):
+                end()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def check_shared(name: str) -> None:
+    """Refuse a storage that several processes cannot share: SQLite, and what lives in one process's memory."""
+    if name.startswith("sqlite:"):
+        raise ConfigError(
+            f"the storage {name} cannot serve more than one worker: SQLite locks the whole file, so that workers wait "
+            'for each other and fail ("database is locked"), and two of them can take the same trial. '
+            f"Use {FORMS}"
+        )
+
+
+def shown_name(name: str) -> str:
+    """The storage's name without its password."""
+    return _PASSWORD.sub(r"\1:***@", name)
+
+
+def _opener(name: str, *, create: bool) -> Callable[[], BaseStorage]:
+    """Return what opens the storage; a name that means nothing is a ConfigError."""
+    if name.startswith("journal:"):
+        return _journal(name.removeprefix("journal:").removeprefix("//"), create=create)
+    if "://" not in name and name.endswith((".log", ".journal")):
+        return _journal(name, create=create)
+    if found := _GRPC.match(name):
+        return _proxy(found[1].strip("[]"), int(found[2]))
+    if found := _POSTGRES.match(name):
+        _need("psycopg", "scale")
+        return _database("postgresql+psycopg://" + name[found.end() :])
+    if name.startswith("sqlite:///") and name.removeprefix("sqlite:///") not in ("", ":memory:"):
+        return _database(name)
+    raise ConfigError(f"a storage must be {FORMS}, not {shown_name(name)!r}")
+
+
+def _journal(path: str, *, create: bool) -> Callable[[], BaseStorage]:
+    if not path:
+        raise ConfigError("journal: must be followed by the path of a file, such as journal:runs/search.log")
+    optuna = _import_optuna()
+
+    def opened() -> BaseStorage:
+        from codesign.search.blackboard.journal import JournalFile
+
+        return optuna.storages.JournalStorage(JournalFile(Path(path), create=create))
+
+    return opened
+
+
+def _database(url: str) -> Callable[[], BaseStorage]:
+    optuna = _import_optuna()
+
+    def opened() -> BaseStorage:
+        arguments = {"pool_pre_ping": True}
+        return optuna.storages.get_storage(optuna.storages.RDBStorage(url, engine_kwargs=arguments))
+
+    return opened
+
+
+def _proxy(host: str, port: int) -> Callable[[], BaseStorage]:
+    optuna = _import_optuna()
+    _need("grpc", "scale")
+
+    def opened() -> BaseStorage:
+        storage = optuna.storages.GrpcStorageProxy(host=host, port=port)
+        try:
+            storage.wait_server_ready(timeout=2)
+        except BaseException:
+            storage.close()
+            raise
+        return storage
+
+    return opened
+
+
+def _import_optuna() -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise ToolNotFound("a search's storage needs optuna: `pip install 'codesign[search]'`") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+def _need(module: str, extra: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise ToolNotFound(f"this storage needs the package {module!r}: `pip install 'codesign[{extra}]'`")
+
+
+def _transient() -> tuple[type[BaseException], ...]:
+    """The errors that mean: the storage did not answer, ask again."""
+    found: list[type[BaseException]] = [OSError, _import_optuna().exceptions.StorageInternalError]
+    try:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        found.append(SQLAlchemyError)
+    except ImportError:
+        pass
+    try:
+        from grpc import RpcError
+
+        found.append(RpcError)
+    except ImportError:
+        pass
+    return tuple(found)
+
+
+def _lock_alone(name: str) -> Any:
+    """Lock the file beside an SQLite database; a second process is refused."""
+    path = Path(name.removeprefix("sqlite:///"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = path.with_name(f"{path.name}.lock").open("a")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        check_shared(name)
+    return handle
+
+
+def _short(problem: BaseException) -> str:
+    """The first line of an error that says something."""
+    details = getattr(problem, "details", None)
+    text = details() if callable(details) else str(problem)
+    cause = problem.__cause__
+    text = str(text or cause or type(problem).__name__)
+    return next((line.strip() for line in text.splitlines() if line.strip()), type(problem).__name__)[:300]
