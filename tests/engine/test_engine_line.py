@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from killing import kill_in_training
 from typer.testing import CliRunner
 
 from codesign.accel.engine import EnginePoint, Refusal, compile_program, cycles
@@ -182,17 +178,7 @@ def test_a_damaged_stage_is_named_and_made_again(copy: Path, name: str) -> None:
 @pytest.mark.sim
 def test_kill_and_resume_end_with_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     build, run = write(tmp_path), tmp_path / "run"
-    command = [sys.executable, "-m", "codesign", "build", str(build), "--run", str(run), "--until", "compile"]
-    checkpoint = run / ".2_train.partial" / "checkpoint.safetensors"
-    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 240
-        while not checkpoint.exists() and child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-        os.kill(child.pid, signal.SIGKILL)
-    finally:
-        child.wait()
-    assert checkpoint.exists() and not (run / "2_train").exists(), "the kill came too late: nothing was tested"
+    kill_in_training(build, run, until="compile")
     open_run(run).build(until="compile")
     for name in (
         "2_train/model.safetensors",

@@ -1,15 +1,11 @@
 """The line over a run folder: what is kept, what is made anew, what a kill leaves, what damage is named."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from killing import kill_in_training
 
 from codesign.config import BuildConfig, dump_yaml
 from codesign.errors import CodesignError, ConfigError, RunError
@@ -115,18 +111,7 @@ def test_kill_and_resume_end_with_the_same_bytes(small_config, optimized_run, tm
     config = tmp_path / "small.yaml"
     config.write_text(dump_yaml(small_config.model_dump(mode="json")))
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "codesign", "build", str(config), "--run", str(run), "--until", "optimize"]
-    checkpoint = run / ".2_train.partial" / "checkpoint.safetensors"
-    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 120
-        while not checkpoint.exists() and child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-        os.kill(child.pid, signal.SIGKILL)
-    finally:
-        child.wait()
-    assert checkpoint.exists(), "the kill came after training had ended: nothing was tested"
-    assert not (run / "2_train").exists()
+    kill_in_training(config, run, until="optimize")
     open_run(run).build(until="optimize")
     assert network_bytes(run) == network_bytes(optimized_run)
 
