@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def kill_in_training(config: Path, run: Path, *, until: str, limit_s: float = 240) -> None:
-    """Start `cods build` and send SIGKILL once its first checkpoint is there; fails where training had ended by then."""
+    """Start `cods build` and send SIGKILL once its first checkpoint is there; fails if training has ended by then."""
     command = [sys.executable, "-m", "codesign", "build", str(config), "--run", str(run), "--until", until]
     checkpoint = run / ".2_train.partial" / "checkpoint.safetensors"
     child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
