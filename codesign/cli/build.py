@@ -53,9 +53,13 @@ def build(
 
 
 def resume(run: RunArgument) -> None:
-    """Go on with a run that was interrupted, or bring it up to date with its config.yaml."""
+    """Go on with a run or a search that was interrupted, or bring a run up to date with its config.yaml."""
+    from codesign.cli.search import is_search_folder, resume_search
     from codesign.line import open_run
 
+    if is_search_folder(run):
+        resume_search(run)
+        return
     with StageProgress() as progress:
         open_run(run, notify=progress.notify).build()
     _summary(run, "report")

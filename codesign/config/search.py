@@ -1,4 +1,4 @@
-"""What a search file may say: device, objective, the hardware half, the network half, their alternation, realisation."""
+"""What a search file may say: device, objective, hardware half, network half, their alternation, realisation."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from codesign.errors import ConfigError, RunError
 from codesign.search.environment import AcceleratorEnv, Encoding
-from codesign.search.problem import Problem
+from codesign.search.problem import Problem, Trial
 from codesign.search.settings import AgentSettings
 
 __all__ = ["HardwareAgent"]
@@ -42,14 +42,15 @@ class HardwareAgent:
         seed: int,
         settings: AgentSettings | None = None,
         log_folder: Path | None = None,
+        references: Sequence[float] | None = None,
     ) -> HardwareAgent:
         """Make an untrained agent for the problems' space. log_folder: where TensorBoard's events go.
 
-        Each problem's reference is the mean score of 32 random valid points, so that rewards of problems of every size
-        are alike.
+        references: of each problem, the score whose reward is 0; None: the mean score of 32 random valid points, so
+        that rewards of problems of every size are alike.
         """
         chosen = settings or AgentSettings()
-        envs = _envs(problems, chosen, seed)
+        envs = _envs(problems, chosen, seed, references)
         model = MaskablePPO(
             "MlpPolicy",
             envs,
@@ -98,8 +99,13 @@ class HardwareAgent:
     @property
     def evaluations(self) -> int:
         """Distinct points evaluated in training, those for the references not counted."""
+        return len(self.known)
+
+    @property
+    def known(self) -> dict[tuple[int, int], Trial]:
+        """The trials of training, by the problem's index and the point's number."""
         envs: Any = self.model.get_env()
-        return len(envs.envs[0].known)
+        return envs.envs[0].known
 
     def propose(self, problem: Problem, *, count: int = 1, seed: int = 0) -> list[int]:
         """Return numbers of `count` distinct valid points, best guess first; nothing is evaluated.
@@ -164,13 +170,15 @@ def _steps_of(path: Path) -> int:
     return int(path.stem.split("_")[-2])
 
 
-def _envs(problems: Sequence[Problem], settings: AgentSettings, seed: int) -> DummyVecEnv:
+def _envs(
+    problems: Sequence[Problem], settings: AgentSettings, seed: int, references: Sequence[float] | None = None
+) -> DummyVecEnv:
     rng = np.random.default_rng(seed)
-    references = [_reference(problem, rng) for problem in problems]
-    known: dict[tuple[int, int], Any] = {}
+    zeros = list(references) if references is not None else [_reference(problem, rng) for problem in problems]
+    known: dict[tuple[int, int], Trial] = {}
 
     def make() -> AcceleratorEnv:
-        return AcceleratorEnv(problems, references=references, known=known)
+        return AcceleratorEnv(problems, references=zeros, known=known)
 
     return DummyVecEnv([make for _ in range(settings.episodes)])
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_ndtr
 
 from codesign.errors import ConfigError, SpaceError, did_you_mean
 from codesign.search.gradient.search import Found, GradientConfig, Step, gradient_search
@@ -32,6 +33,7 @@ class CellResult:
     validation: its accuracy in the table; test: likewise, read once, after the choice. cost: in the unit of its figure.
     queries: validation accuracies that were looked up in all. searches: what each round of the gradient search did.
     predicted, deviation: the predictor's score of the cell before its own accuracy was looked up, and its uncertainty.
+    known: the validation accuracies that were looked up, by point number; number: of the chosen one.
     """
 
     arch: str
@@ -42,6 +44,8 @@ class CellResult:
     predicted: float
     deviation: float
     searches: tuple[Found, ...]
+    known: Mapping[int, float]
+    number: int
 
     @property
     def violations(self) -> int:
@@ -60,6 +64,7 @@ def search_cells(
     rounds: int = 4,
     starts: int = 3,
     least_accuracy: float | None = None,
+    known: Mapping[int, float] | None = None,
     config: GradientConfig | None = None,
     seed: int = 0,
     progress: Callable[[Step], None] | None = None,
@@ -70,8 +75,9 @@ def search_cells(
     allowed. queries: how many validation accuracies may be looked up; half are spent on cells drawn from the legal
     ones, the rest in `rounds` rounds: fit the predictor, search by gradient from `starts` beginnings, look up what was
     found and its neighbours that look best, fit again. least_accuracy: in percent of validation accuracy; the cheapest
-    cell known to reach it is chosen (without it, the best score for its cost). Test accuracy is read for the chosen
-    cell alone.
+    cell known to reach it is chosen (without it, the best score for its cost), and the score of the gradient is then
+    the logarithm of the probability to reach it. known: accuracies looked up before, by point number; they count among
+    `queries`. Test accuracy is read for the chosen cell alone.
     """
     config, limits = config or GradientConfig(), dict(limits or {})
     for name in (figure, *limits):
@@ -91,16 +97,21 @@ def search_cells(
     archs = _Archs(space)
     features = cell_features(space.all_operations())
     rng = np.random.default_rng(seed)
-    drawn = rng.choice(numbers, min(len(numbers), queries // 2), replace=False)
-    known = {int(number): archs.validation(int(number), accuracies) for number in drawn}
+    given = dict(known or {})
+    first = max(0, queries // 2 - len(given))
+    drawn = rng.choice(numbers, min(len(numbers), first), replace=False)
+    known = given | {int(number): archs.validation(int(number), accuracies) for number in drawn}
     cost = whole_table(costs[figure] / float(np.median(costs[figure][legal])), sizes)
     cube = legal.reshape(tuple(reversed(sizes))).transpose()
     searches: list[Found] = []
     predicted: dict[int, tuple[float, float]] = {}
-    each = max(1, (queries - len(known)) // rounds)
     for number in range(rounds):
-        mean, deviation = _fit(features, known, seed)
-        score = whole_table(mean + deviation, sizes)  # optimistic, so that what is not known is looked at
+        each = max(0, queries - len(known)) // (rounds - number)
+        if not each:
+            continue
+        mean, deviation, enough = _fit(features, known, seed, least_accuracy)
+        # Optimistic, so that what is not known is looked at.
+        score = whole_table(mean + deviation if enough is None else enough, sizes)
         # Each round weighs the cost otherwise, so that the rounds walk along the front.
         weight = config.cost_weight * 2.0 ** (number - (rounds - 1) / 2)
         centres: list[int] = []
@@ -117,10 +128,13 @@ def search_cells(
             at = {k.name: k.values[i] for k, i in zip(space.choices.knobs, found.found, strict=True)}
             centres.append(space.choices.number(at))
         worth = mean + deviation - weight * np.log(costs[figure])
+        if enough is not None and least_accuracy is not None:
+            worth = enough + _saving(known, costs[figure], legal, least_accuracy)
         for one in _ask(centres, worth, legal, known, each, space):
             predicted[one] = (float(mean[one]), float(deviation[one]))
             known[one] = archs.validation(one, accuracies)
-    best = _choose(known, costs[figure], least_accuracy, config.cost_weight, figure)
+    allowed = {number: accuracy for number, accuracy in known.items() if legal[number]}
+    best = _choose(allowed, costs[figure], least_accuracy, config.cost_weight, figure)
     expected = predicted.get(best) or (float("nan"), float("nan"))
     row = archs.row(best, accuracies)
     return CellResult(
@@ -131,6 +145,8 @@ def search_cells(
         len(known),
         *expected,
         tuple(searches),
+        known,
+        best,
     )
 
 
@@ -147,10 +163,26 @@ class _Archs:
         return float(accuracies.validation[self.row(number, accuracies)])
 
 
-def _fit(features: Numbers, known: Mapping[int, float], seed: int) -> tuple[Numbers, Numbers]:
-    """Score and its deviation for every cell."""
+def _fit(
+    features: Numbers, known: Mapping[int, float], seed: int, least: float | None
+) -> tuple[Numbers, Numbers, Numbers | None]:
+    """Score and its deviation for every cell, and the log-probability that it reaches `least`."""
     rows = np.array(sorted(known))
-    return Predictor.fit(features[rows], np.array([known[int(i)] for i in rows]), seed=seed).predict(features)
+    predictor = Predictor.fit(features[rows], np.array([known[int(i)] for i in rows]), seed=seed)
+    mean, deviation = predictor.predict(features)
+    if least is None:
+        return mean, deviation, None
+    return mean, deviation, log_ndtr((mean - predictor.score(least)) / np.maximum(deviation, 1e-6))
+
+
+def _saving(known: Mapping[int, float], costs: Numbers, legal: NDArray[np.bool_], least: float) -> Numbers:
+    """Log of the share of cost that a cell would save over the cheapest known one that is accurate enough.
+
+    With the log-probability to be accurate enough it is a constrained expected improvement (Gardner et al., 2014).
+    """
+    fine = [costs[number] for number, accuracy in known.items() if accuracy >= least and legal[number]]
+    bar = min(fine) if fine else float(costs[legal].max())
+    return np.log(np.maximum(1 - costs / bar, 1e-6))
 
 
 def _ask(

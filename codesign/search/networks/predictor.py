@@ -60,6 +60,15 @@ class Predictor:
         mean, deviation = self.model.predict(features, return_std=True)
         return np.asarray(mean), np.asarray(deviation)
 
+    def score(self, accuracy: float) -> float:
+        """Return the score that an accuracy stands for; beyond the best known one, half a deviation above its score."""
+        best = float(self.accuracies[-1])
+        return (
+            float(self.scores[-1]) + 0.5
+            if accuracy > best
+            else float(np.interp(accuracy, self.accuracies, self.scores))
+        )
+
     def accuracy(self, scores: Numbers) -> Numbers:
         """Return the accuracies that scores stand for, within the range of the networks it was fitted to."""
         return np.interp(scores, self.scores, self.accuracies)

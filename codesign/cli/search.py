@@ -1,0 +1,74 @@
+"""`cods search`: a co-design search from one file to realised hardware and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from codesign.cli.tables import terminal
+from codesign.config import parse_model
+from codesign.config.search import SearchConfig
+from codesign.errors import ConfigError
+from codesign.rundir import read_json
+
+__all__ = ["is_search_folder", "register", "resume_search"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command("search")(search)
+
+
+def search(
+    config: Annotated[Path, typer.Argument(help="A search configuration (YAML).", metavar="CONFIG")],
+    run: Annotated[Path | None, typer.Option("--run", help="The search's folder; runs/NAME by default.")] = None,
+    two_by_two: Annotated[
+        bool, typer.Option("--two-by-two", help="Network and hardware, each searched or not: all four.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes on this machine beside this one.")] = 0,
+) -> None:
+    """Search network and hardware together; what is returned was generated, simulated and synthesised."""
+    model = parse_model(SearchConfig, config)
+    if two_by_two:
+        model = model.model_copy(update={"table": True})
+    _run(model, run or Path("runs") / model.name, folder=config.parent, workers=workers)
+
+
+def is_search_folder(run: Path) -> bool:
+    """Whether a folder is that of a search."""
+    manifest = run / "manifest.json"
+    return manifest.is_file() and read_json(manifest).get("kind") == "search"
+
+
+def resume_search(run: Path, *, workers: int = 0) -> None:
+    """Go on with a search that was interrupted: what was realised is not realised again, and the result is the same."""
+    from codesign.search.loop import open_search
+
+    model, folder = open_search(run)
+    _run(model, run, folder=folder, workers=workers)
+
+
+def _run(model: SearchConfig, run: Path, *, folder: Path, workers: int) -> None:
+    from rich.console import Console
+
+    screen = Console(stderr=True)
+
+    def tell(message: str) -> None:
+        screen.print(f"  {message}", highlight=False, markup=False, soft_wrap=True)
+
+    if model.family == "pipeline":
+        raise ConfigError("family: `cods search` does not search pipelines yet; see docs/search_luts.md")
+    from codesign.search.loop import run_search
+
+    _summary(run_search(model, run, folder=folder, workers=workers, tell=tell), run)
+
+
+def _summary(result: dict[str, Any], run: Path) -> None:
+    from codesign.report.search_page import result_tables
+
+    console = terminal()
+    for table in result_tables(result):
+        console.print(table)
+    console.print(f"report: {run / 'report.html'}", soft_wrap=True, highlight=False)

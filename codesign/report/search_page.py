@@ -1,0 +1,153 @@
+"""The report of a search: its result, the 2 x 2, rounds, every design that was realised, rivals at equal budgets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from codesign.config import dump_yaml, read_yaml
+from codesign.report.page import _embed, _environment, _plotly_script
+from codesign.report.search_plots import convergence_plot, evaluated_plot, steps_plot
+from codesign.rundir import read_json, write_text
+
+__all__ = ["comparison_rows", "result_tables", "rival_rows", "write_search_report"]
+
+_SHOWN = ("cycles", "latency_us", "energy_nj", "edp", "luts", "ffs", "brams", "dsps", "fmax_mhz")
+
+
+def write_search_report(run: Path) -> None:
+    """Write report.html of a search's folder from its result.json and evaluations.jsonl."""
+    result, manifest = read_json(run / "result.json"), read_json(run / "manifest.json")
+    rows = [json.loads(line) for line in (run / "evaluations.jsonl").read_text(encoding="utf-8").splitlines()]
+    arm = result["arms"][result["best"]]
+    plots = _embed(
+        evaluated=evaluated_plot(rows, figure=result["figure"], arm=result["best"]),
+        convergence=convergence_plot(result["rivals"], figure=result["figure"]),
+        steps=steps_plot(arm["steps"]),
+    )
+    page = (
+        _environment()
+        .get_template("search.html.j2")
+        .render(
+            title=f"{result['name']} (seed {result['seed']})",
+            r=result,
+            arm=arm,
+            best=arm["best"],
+            figures=[(name, *arm["best"]["figures"][name]) for name in _SHOWN if name in arm["best"]["figures"]],
+            table=comparison_rows(result),
+            rivals=rival_rows(result),
+            manifest=manifest,
+            config=dump_yaml(_without_defaults(read_yaml(run / "config.yaml")[0])),
+            plots=plots,
+            script=_plotly_script(),
+        )
+    )
+    write_text(run / "report.html", page)
+
+
+def comparison_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row an arm, with how many times smaller than the baseline its latency, energy and EDP are.
+
+    The baseline is the reference network on the default accelerator, as the model has it.
+    """
+    base = (result["baseline"] or {}).get("figures", {})
+    rows: list[dict[str, Any]] = []
+    for name, arm in result["arms"].items():
+        figures = arm["best"]["figures"]
+        ratios = {
+            key: base[key][0] / figures[key][0] if key in base and key in figures else None
+            for key in ("latency_us", "energy_nj", "edp", "cycles")
+        }
+        rows.append(
+            {
+                "arm": name,
+                "what": arm["what"],
+                "network": arm["best"]["network"],
+                "accuracy": arm["best"]["accuracy"],
+                "accuracy_test": arm["accuracy_test"],
+                "figures": figures,
+                "value": arm["best"]["value"],
+                "evaluations": arm["evaluations"],
+                "network_evaluations": arm["network_evaluations"],
+                "ratios": ratios,
+            }
+        )
+    return rows
+
+
+def rival_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row a method: the best value for the found network, its ratio to the optimum, evaluations; best first."""
+    rows = [{"method": name, **row} for name, row in result["rivals"].items()]
+    return sorted(rows, key=lambda row: (row["value"] is None, row["value"] or 0.0))
+
+
+def result_tables(result: Mapping[str, Any]) -> list[Table]:
+    """What `cods search` prints at its end."""
+    return [_best_table(result), _comparison_table(result), *([_rival_table(result)] if result["rivals"] else [])]
+
+
+def _best_table(result: Mapping[str, Any]) -> Table:
+    arm = result["arms"][result["best"]]
+    best = arm["best"]
+    table = Table(title=f"{result['name']} (seed {result['seed']}): the design that was realised")
+    table.add_column("figure")
+    table.add_column("value", justify="right", overflow="fold")
+    table.add_column("origin")
+    table.add_row("network", best["network"], "")
+    table.add_row("hardware", ", ".join(f"{k} {v}" for k, v in best["hardware"].items()), "")
+    if best["accuracy"] is not None:
+        table.add_row("accuracy, validation", f"{best['accuracy']:.2f} %", best["accuracy_origin"])
+    if arm["accuracy_test"] is not None:
+        table.add_row("accuracy, test", f"{arm['accuracy_test'][0]:.2f} %", arm["accuracy_test"][1])
+    for name in _SHOWN:
+        if name in best["figures"]:
+            value, unit, origin = best["figures"][name]
+            table.add_row(name, f"{value:,.6g} {unit}", origin)
+    return table
+
+
+def _comparison_table(result: Mapping[str, Any]) -> Table:
+    table = Table(title="against the reference network on the default accelerator")
+    for name in ("", "validation", "test", "latency", "energy", "EDP", "evaluations", "accuracies or steps"):
+        table.add_column(name, justify="left" if not name else "right")
+    for row in comparison_rows(result):
+        test = row["accuracy_test"]
+        table.add_row(
+            row["what"],
+            "" if row["accuracy"] is None else f"{row['accuracy']:.2f}",
+            "" if test is None else f"{test[0]:.2f}",
+            *(_times(row["ratios"][key]) for key in ("latency_us", "energy_nj", "edp")),
+            f"{row['evaluations']:,}",
+            f"{row['network_evaluations']:,}",
+        )
+    return table
+
+
+def _rival_table(result: Mapping[str, Any]) -> Table:
+    table = Table(title=f"searching the found network's accelerator: {result['figure']}")
+    for name in ("method", "best", "over the optimum", "evaluations"):
+        table.add_column(name, justify="left" if name == "method" else "right")
+    for row in rival_rows(result):
+        label = f"{row['method']}, in the loop" if row.get("in the loop") else row["method"]
+        value = "none" if row["value"] is None else f"{row['value']:,.6g}"
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.4f}"
+        table.add_row(label, value, ratio, f"{row['evaluations']:,}")
+    return table
+
+
+def _times(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}x lower" if ratio >= 1 else f"{1 / ratio:.2f}x higher"
+
+
+def _without_defaults(config: Any) -> Any:
+    """The configuration without what is empty, and without the section `train` where nothing is trained."""
+    if not isinstance(config, dict):
+        return config
+    found = {key: _without_defaults(value) for key, value in config.items() if value not in (None, {}, [])}
+    if "train" in found and "data" not in found:
+        found.pop("train")
+    return found

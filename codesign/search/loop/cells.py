@@ -1,0 +1,221 @@
+"""NAS-Bench-201 cells as the network half: accuracies from the table, exact costs of all cells, random weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from codesign.accel import Device, device
+from codesign.accel.engine import EnginePoint
+from codesign.config.search import SearchConfig
+from codesign.errors import ConfigError, SpaceError
+from codesign.ir.integer_random import random_network
+from codesign.search.evolution import evolve_front
+from codesign.search.gradient import GradientConfig, Step, search_cells
+from codesign.search.gradient.cells import FIGURES
+from codesign.search.jobs import Job
+from codesign.search.loop.designs import Candidate
+from codesign.search.loop.networks import Networks, Point, widest
+from codesign.search.networks import CellSpace, load_accuracies
+from codesign.search.networks.cell_cost import CellCosts, CellFigures
+from codesign.search.networks.predictor import cell_features
+from codesign.search.objective import OBJECTIVES
+
+__all__ = ["CellNetworks", "reference_cell"]
+
+_STEPS = 100
+
+
+def reference_cell(figures: CellFigures, validation: np.ndarray) -> int:
+    """The rule of the reference, written before any search: the cell of best validation accuracy (12 epochs, the first
+    of equals) among those that the default accelerator runs. A SpaceError says which rule kills most if it runs none.
+    """
+    if not figures.valid.any():
+        worst = max(figures.broken, key=lambda rule: int(figures.broken[rule].sum()))
+        count = int(figures.broken[worst].sum())
+        raise SpaceError(
+            f"the default accelerator runs none of the {len(figures.valid):,} cells, so there is no reference; rule "
+            f"{worst!r} is broken by {count:,} of them. Give `network.reference` and `hardware.default`, or a smaller "
+            "network space"
+        )
+    return int(np.where(figures.valid, validation, -1.0).argmax())
+
+
+class CellNetworks(Networks):
+    """Cells of one space with the accuracies of one data set.
+
+    What `network.evaluations` counts are validation accuracies that were looked up, each cell once, the reference's
+    included. The test accuracy of the result is read at the end.
+    """
+
+    def __init__(self, config: SearchConfig, space: CellSpace, **options: Any):
+        super().__init__(config, **options)
+        if config.network.accuracy is None:
+            raise ConfigError("network.accuracy: a space of cells needs the data set of its accuracies, e.g. cifar10")
+        figure = OBJECTIVES.get(config.objective.figure, config.objective.figure)
+        self.figure = "cycles" if figure == "interval" else figure
+        if self.figure not in FIGURES:
+            raise ConfigError(
+                f"objective.figure: networks cannot be searched for {figure!r}; with a space of cells it must be "
+                "latency, energy, edp or cycles"
+            )
+        self.space, self.target = space, device(config.device)
+        self.table = load_accuracies(config.network.accuracy)
+        self.costs = CellCosts(space)
+        rows = [self.table.row(space.arch(space.choices.point(number))) for number in range(space.choices.size)]
+        self._rows = np.array(rows)
+        self.known: dict[int, float] = {}
+        self.steps: list[Step] = []
+        self.violations = 0
+
+    def figures(self, point: Point, target: Device | None = None) -> CellFigures:
+        """Figures of all cells at a hardware point."""
+        return self.costs.figures(EnginePoint.from_dict(dict(point)), target or self.target)
+
+    def reference(self, default: Point | None) -> Candidate:
+        """The cell that the file names, or that of `reference_cell`."""
+        given = self.config.network.reference
+        if given is not None:
+            point = self.space.point(given) if isinstance(given, str) else self.space.choices.check(given)
+            number = self.space.choices.number(point)
+        elif default is None:
+            raise ConfigError("network.reference: without a default accelerator the reference must be given")
+        else:
+            number = reference_cell(self.figures(default), self.table.validation[self._rows])
+        return self.candidate(number)
+
+    def candidate(self, number: int) -> Candidate:
+        """The cell of a number, its validation accuracy looked up."""
+        self._look_up(number)
+        return replace(self._bare(number), accuracy=self.known[number], origin=self._origin)
+
+    @property
+    def _origin(self) -> str:
+        return f"NAS-Bench-201, {self.table.data_set}, validation after 12 epochs"
+
+    def _bare(self, number: int) -> Candidate:
+        point = self.space.choices.point(number)
+        network = widest(random_network(self.space.topology(point), seed=0))
+        return Candidate(self.space.arch(point), self.space.canonical(point), network)
+
+    def _look_up(self, number: int) -> None:
+        if number not in self.known:
+            self.known[number] = float(self.table.validation[self._rows[number]])
+            self._told(number)
+
+    def _told(self, number: int) -> None:
+        self.used += 1
+        arch = self.space.arch(self.space.choices.point(number))
+        self.log.look_up(arch, self.known[number], arm=self.arm, round=self.round, origin=self._origin)
+
+    def draw(self, rng: np.random.Generator) -> Candidate:
+        """A cell, drawn uniformly from those that are networks for an engine."""
+        return self._bare(self.space.choices.number(self.space.draw(rng=rng)))
+
+    def search(
+        self, point: Point, *, share: float, limits: Mapping[str, float], least: float | None
+    ) -> list[Candidate]:
+        """The cheapest cell, at this hardware, that is known to be accurate enough."""
+        figures = self.figures(point)
+        queries = max(20, math.floor(share * self.config.network.evaluations))
+        kept = {name: most for name, most in limits.items() if name in FIGURES}
+        before = set(self.known)
+        if self.config.network.method == "gradient":
+            found = search_cells(
+                self.space,
+                figures,
+                self.table,
+                figure=cast(Literal["cycles", "latency_us", "energy_nj", "edp"], self.figure),
+                limits=kept,
+                queries=queries,
+                least_accuracy=least,
+                known=self.known,
+                config=GradientConfig(**{"steps": _STEPS, **self.config.network.options}),
+                seed=self.seed + 1000 * self.round,
+            )
+            self.steps += [step for one in found.searches for step in one.steps]
+            self.violations += found.violations
+            self.known |= found.known
+        else:
+            self._other(figures, queries, kept)
+        for number in self.known:
+            if number not in before:
+                self._told(number)
+        return [self.candidate(self._best(figures, kept, least))]
+
+    def _legal(self, figures: CellFigures, limits: Mapping[str, float]) -> np.ndarray:
+        legal = figures.valid.copy()
+        for name, most in limits.items():
+            legal &= np.asarray(getattr(figures, name)) <= most
+        return legal
+
+    def _best(self, figures: CellFigures, limits: Mapping[str, float], least: float | None) -> int:
+        legal, costs = self._legal(figures, limits), np.asarray(getattr(figures, self.figure))
+        fine = [n for n, accuracy in self.known.items() if legal[n] and (least is None or accuracy >= least)]
+        if not fine:
+            raise SpaceError(
+                f"of {len(self.known)} cells looked up none is within the limits at this hardware and has a validation "
+                f"accuracy of {least:g} % or more. Raise network.within, the limits, or network.evaluations"
+            )
+        return min(fine, key=lambda n: (costs[n], -self.known[n]))
+
+    def _other(self, figures: CellFigures, queries: int, limits: Mapping[str, float]) -> None:
+        """Evolution over a predictor, or cells drawn from the legal ones."""
+        legal, costs = self._legal(figures, limits), np.asarray(getattr(figures, self.figure), dtype=np.float64)
+        fresh = queries - len(self.known)
+        if fresh < 1:
+            return
+        validation = self.table.validation[self._rows]
+        if self.config.network.method == "random":
+            left = np.array([n for n in np.flatnonzero(legal) if int(n) not in self.known])
+            rng = np.random.default_rng([self.seed, self.round, 2])
+            drawn = rng.choice(left, size=min(fresh, len(left)), replace=False)
+            self.known |= {int(number): float(validation[number]) for number in drawn}
+            return
+        sizes = [len(knob.values) for knob in self.space.choices.knobs]
+        strides = np.cumprod([1, *sizes[:-1]])
+        features = cell_features(self.space.all_operations())
+        first = max(5, fresh // 2)
+        found = evolve_front(
+            sizes,
+            accuracy=lambda indices: float(validation[np.array(indices) @ strides]),
+            cost=lambda indices: costs[indices @ strides],
+            legal=lambda indices: legal[indices @ strides],
+            features=lambda indices: features[indices @ strides],
+            first=first,
+            rounds=3,
+            each=max(1, (fresh - first) // 3),
+            seed=self.seed + self.round,
+        )
+        self.known |= {int(np.array(one.indices) @ strides): one.accuracy for one in found.evaluated}
+
+    def job(self, candidate: Candidate, point: Point) -> Job:
+        """Random weights on the generated engine."""
+        realise = self.config.realise
+        return Job(
+            "random_engine",
+            {
+                "topology": self.space.config(candidate.point).model_dump(mode="json"),
+                "classes": self.space.file.classes,
+                "point": EnginePoint.from_dict(dict(point)).as_dict(),
+                "device": self.config.device,
+                "seed": 0,
+                "images": realise.images,
+                "synth": realise.synth,
+                "route": realise.route,
+                "stress": 1,
+            },
+        )
+
+    def test_accuracy(self, candidate: Candidate) -> tuple[float, str] | None:
+        """The table's, after 200 epochs."""
+        row = self.table.row(candidate.label)
+        return float(self.table.test[row]), f"NAS-Bench-201, {self.table.data_set}, test after 200 epochs"
+
+    def facts(self) -> dict[str, Any]:
+        """Look-ups, and how many logged steps of the gradient exceeded a limit."""
+        return {"looked up": self.used, "logged steps": len(self.steps), "over a limit": self.violations}

@@ -1,0 +1,141 @@
+"""One network that is given, for any family of accelerators, a user's own too: the loop searches the hardware alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from codesign.accel import AcceleratorFamily, Figure
+from codesign.accel.engine import EnginePoint
+from codesign.config import Flag, Section, Whole
+from codesign.errors import MismatchError, ToolFailed, UnsupportedModel
+from codesign.families import find_family
+from codesign.families.engine import EngineFamily
+from codesign.ir.integer import IntegerNetwork
+from codesign.search.jobs import Job, JobKind
+from codesign.search.loop.designs import Candidate
+from codesign.search.loop.hardware import family_of
+from codesign.search.loop.networks import Networks, Point
+
+__all__ = ["FamilyJob", "FixedNetwork", "draw_inputs"]
+
+
+def draw_inputs(family: AcceleratorFamily, network: Any, count: int, *, rng: np.random.Generator) -> NDArray[Any]:
+    """Inputs to simulate with: of the family's own `draw_inputs(network, count, rng=...)`, or of an integer network."""
+    own: Any = getattr(family, "draw_inputs", None)
+    if own is not None:
+        return np.asarray(own(network, count, rng=rng))
+    if not isinstance(network, IntegerNetwork):
+        raise UnsupportedModel(
+            f"family {family.space.family!r}: to be simulated in a search it needs a method "
+            "`draw_inputs(network, count, *, rng)`, since its network is none of ours"
+        )
+    levels, shape = network.input_levels, network.input_shape
+    size = (count, shape.channels, shape.height, shape.width)
+    return 2 * rng.integers(0, 2, size) - 1 if levels.bipolar else rng.integers(levels.low, levels.high + 1, size)
+
+
+class FamilySpec(Section):
+    """What a job of this kind says."""
+
+    space: str
+    network: str
+    point: dict[str, int | bool | str]
+    device: str
+    images: Annotated[Whole, Field(gt=0)] = 4
+    seed: Annotated[Whole, Field(ge=0)] = 0
+    synth: Flag = False
+
+
+class FamilyJob(JobKind):
+    """A network on any family: generated, simulated, and (an engine) synthesised."""
+
+    def perform(self, spec: Mapping[str, Any], folder: Path) -> dict[str, Figure]:
+        """Generate in `folder`/design and simulate; any wrong answer is an error."""
+        from codesign.accel import device
+
+        given = FamilySpec.model_validate(spec)
+        family = find_family(given.space)
+        network, target = family.read_network(Path(given.network)), device(given.device)
+        point = family.check(given.point, network, target)
+        design, work = folder / "design", folder / "simulate"
+        work.mkdir(parents=True, exist_ok=True)
+        family.generate(point, network, design)
+        inputs = draw_inputs(family, network, given.images, rng=np.random.default_rng([given.seed, 1]))
+        ran = family.simulate(design, network, inputs, work=work)
+        if ran.mismatched:
+            raise MismatchError(f"{ran.mismatched} of {ran.inputs} inputs have a wrong answer")
+        found = {
+            "cycles": Figure(ran.cycles, "cycles", "simulated"),
+            "vectors_checked": Figure(ran.inputs, "samples", "simulated"),
+            "vectors_mismatched": Figure(ran.mismatched, "samples", "simulated"),
+        }
+        return found | (_synthesised(design, given, folder / "synth") if given.synth else {})
+
+
+def _synthesised(design: Path, given: FamilySpec, work: Path) -> dict[str, Figure]:
+    from codesign.accel import device
+    from codesign.config import SynthConfig
+    from codesign.synth import synthesize
+
+    settings = SynthConfig(devices=[given.device], place_and_route=False, vivado="never")
+    report = synthesize(design, device(given.device), config=settings, work=work)
+    if report.status != "done":
+        raise ToolFailed(f"{report.status}: {report.reason}", status=report.status)
+    units = {"luts": "LUTs", "ffs": "flip-flops", "brams": "blocks", "dsps": "blocks"}
+    counts = {name: getattr(report, name) for name in units}
+    return {n: Figure(float(v), units[n], "synthesised") for n, v in counts.items() if v is not None}
+
+
+class FixedNetwork(Networks):
+    """The network of `network.file`, as the hardware's family reads it; its accuracy is nobody's business here."""
+
+    def __init__(self, config: Any, **options: Any):
+        super().__init__(config, **options)
+        assert config.network.file is not None
+        given: Path = config.network.file
+        beside = self.folder / given
+        self.path = beside if given.suffix or beside.exists() else given  # else a preset of the family
+        self.family = family_of(config, self.folder)
+        self.network = self.family.read_network(self.path)
+
+    def reference(self, default: Point | None) -> Candidate:
+        """The network."""
+        return Candidate(str(self.config.network.file), {}, self.network)
+
+    def draw(self, rng: np.random.Generator) -> Candidate:
+        """The network: there is no other."""
+        return self.reference(None)
+
+    def search(
+        self, point: Point, *, share: float, limits: Mapping[str, float], least: float | None
+    ) -> list[Candidate]:
+        """The network."""
+        return [self.reference(None)]
+
+    def job(self, candidate: Candidate, point: Point) -> Job:
+        """Generate and simulate."""
+        space, settings = self.config.hardware.space, dict(point)
+        engine = isinstance(self.family, EngineFamily)
+        if engine:  # the whole space, which has the default accelerators too
+            space, left_out = "engine", EnginePoint(1, 1, 8, 8).as_dict()
+            settings = left_out | settings
+        elif space.endswith((".yaml", ".yml")):
+            space = str((self.folder / space).resolve())
+        return Job(
+            "codesign.search.loop.fixed:FamilyJob",
+            {
+                "space": space,
+                "network": str(self.path.resolve() if self.path.exists() else self.path),
+                "point": settings,
+                "device": self.config.device,
+                "images": self.config.realise.images,
+                "seed": self.config.seed,
+                "synth": self.config.realise.synth and engine,
+            },
+        )

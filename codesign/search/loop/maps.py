@@ -1,0 +1,198 @@
+"""Convolutional networks as the network half: a super-network on real data ranks them, and the shortlist is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codesign import __version__
+from codesign.accel.engine import EnginePoint
+from codesign.accel.space import Value
+from codesign.config.search import SearchConfig
+from codesign.data import DataSet
+from codesign.errors import ConfigError
+from codesign.ir.integer_random import random_network
+from codesign.rundir import digest_json, read_json, write_json
+from codesign.search.gradient import GradientConfig, MapResult, Step, search_maps
+from codesign.search.jobs import Job
+from codesign.search.loop.designs import Candidate, Design
+from codesign.search.loop.networks import Networks, Point, widest
+from codesign.search.networks import MapSpace
+from codesign.search.networks.shape_cost import shape_cycles
+
+__all__ = ["MapNetworks"]
+
+_OPTIONS = {"mode": "one_path", "learning_rate": 0.15, "cost_weight": 0.3, "log_every": 5}
+
+
+class MapNetworks(Networks):
+    """Networks of a convolutional space. What `network.evaluations` counts are steps of the super-network.
+
+    The reference is the first candidate of every choice, where the file names no other. Accuracies are those of the
+    networks in integers, trained by the job that realises them; the super-network only ranks.
+    """
+
+    trains = True
+
+    def __init__(self, config: SearchConfig, space: MapSpace, *, memo: Path | None = None, **options: Any):
+        """memo: a folder that keeps finished searches of the super-network, for `cods resume`."""
+        super().__init__(config, **options)
+        if config.data is None:
+            raise ConfigError("data: a space of convolutional networks needs data to train on")
+        if config.network.method != "gradient" and config.network.method != "reference":
+            raise ConfigError(
+                f"network.method: convolutional networks are searched by gradient, not {config.network.method!r}"
+            )
+        self.space, self.memo = space, memo
+        self.steps: list[Step] = []
+        self.violations = 0
+        self.rows_trained = 0
+        self._weight = 1.0
+
+    @cached_property
+    def data(self) -> DataSet:
+        """The data set, loaded once."""
+        from codesign.data import load
+
+        assert self.config.data is not None
+        return load(self.config.data, folder=self.folder)
+
+    def reference(self, default: Point | None) -> Candidate:
+        """The network that the file names, or the first candidate of every choice."""
+        given = self.config.network.reference
+        if isinstance(given, str):
+            raise ConfigError("network.reference: of a convolutional space it is a mapping of choices to values")
+        first = {knob.name: knob.values[0] for knob in self.space.choices.knobs}
+        return self.candidate(self.space.canonical({**first, **(given or {})}))
+
+    def candidate(self, point: Mapping[str, Value]) -> Candidate:
+        """The network of a point, with the widest weights, for the hardware's rules."""
+        made = self.space.canonical(point)
+        return Candidate(_label(self.space, made), made, widest(random_network(self.space.topology(made), seed=0)))
+
+    def draw(self, rng: np.random.Generator) -> Candidate:
+        """A legal network, each choice drawn uniformly."""
+        return self.candidate(self.space.draw(rng=rng))
+
+    def search(
+        self, point: Point, *, share: float, limits: Mapping[str, float], least: float | None
+    ) -> list[Candidate]:
+        """Search the super-network at a hardware point, with the reference's cycles there as a hard limit; the network
+        that was found first, then others that were the most probable ones in its last logged steps.
+        """
+        engine = EnginePoint.from_dict(dict(point))
+        steps = max(1, int(share * self.config.network.evaluations) - self.used)
+        most = float(shape_cycles(self.space.topology(self.reference(None).point), engine))
+        if "cycles" in limits:
+            most = min(most, limits["cycles"])
+        wanted = {**_OPTIONS, **self.config.network.options, "steps": steps}
+        wanted["cost_weight"] *= self._weight
+        found, logged = self._searched(engine, most, wanted)
+        self.used += steps
+        self.steps += logged
+        names = [knob.name for knob in self.space.choices.knobs]
+        points = [dict(found["point"])]
+        for step in reversed(logged):
+            if step.legal:
+                values = (k.values[i] for k, i in zip(self.space.choices.knobs, step.found, strict=True))
+                points.append(self.space.canonical(dict(zip(names, values, strict=True))))
+        unique = {_label(self.space, one): one for one in points}
+        made = [self.candidate(one) for one in list(unique.values())[: self.config.loop.shortlist]]
+        self.log.look_up(
+            made[0].label, found["score"], arm=self.arm, round=self.round, origin="minus the super-network's loss"
+        )
+        return made
+
+    def _searched(self, engine: EnginePoint, most: float, wanted: dict[str, Any]) -> tuple[dict[str, Any], list[Step]]:
+        """The result of `search_maps` and its logged steps, from the memo where it is there."""
+        assert self.config.data is not None
+        facts = [
+            __version__,
+            self.space.file.model_dump(mode="json"),
+            self.config.data.model_dump(mode="json"),
+            engine.as_dict(),
+            most,
+            wanted,
+            self.seed,
+            self.round,
+        ]
+        path = self.memo / f"{digest_json(facts)}.json" if self.memo is not None else None
+        if path is not None and path.is_file():
+            kept = read_json(path)
+        else:
+            result = search_maps(
+                self.space,
+                self.data,
+                engine,
+                most_cycles=most,
+                config=GradientConfig(**wanted),
+                seed=self.seed + 1000 * self.round,
+            )
+            kept = _plain(result)
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_json(path, kept)
+        self.rows_trained += kept["rows"]
+        logged = [Step(**{**one, "found": tuple(one["found"])}) for one in _numbers(kept["steps"])]
+        self.violations += sum(not one.legal for one in logged)
+        return kept, logged
+
+    def learn(self, designs: Sequence[Design]) -> None:
+        """Weigh the cost less where the network of a round was not accurate enough, and more where one was."""
+        found = [design for design in designs if design.candidate.label != self.reference(None).label]
+        if found:
+            self._weight *= 1.5 if any(design.done for design in found) else 0.5
+
+    def job(self, candidate: Candidate, point: Point) -> Job:
+        """Train, extract, compile, emit, simulate and synthesise through the straight line."""
+        assert self.config.data is not None
+        realise = self.config.realise
+        build = {
+            "name": self.config.name,
+            "family": "engine",
+            "seed": self.config.seed,
+            "data": self.config.data.model_dump(mode="json"),
+            "topology": self.space.config(candidate.point).model_dump(mode="json"),
+            "train": self.config.train.model_dump(mode="json"),
+            "engine": EnginePoint.from_dict(dict(point)).as_dict(),
+            "simulate": {"vectors": realise.images, "stress_vectors": 2},
+            "synth": {"devices": [self.config.device], "place_and_route": realise.route, "vivado": "never"},
+        }
+        until = "synth" if realise.synth else "simulate"
+        return Job("line", {"build": build, "until": until, "folder": str(self.folder)})
+
+    def facts(self) -> dict[str, Any]:
+        """Steps of the super-network, rows that went through it, and logged steps over a limit."""
+        return {
+            "steps": self.used,
+            "rows trained": self.rows_trained,
+            "logged steps": len(self.steps),
+            "over a limit": self.violations,
+        }
+
+
+def _label(space: MapSpace, point: Mapping[str, Value]) -> str:
+    """The choices that are open, as text: b1_channels=16 b1_kernel=3."""
+    return " ".join(f"{knob.name}={point[knob.name]}" for knob in space.choices.knobs if len(knob.values) > 1)
+
+
+def _plain(result: MapResult) -> dict[str, Any]:
+    steps = [{k: None if v != v else v for k, v in asdict(step).items()} for step in result.found.steps]
+    return {
+        "point": dict(result.point),
+        "cycles": result.cycles,
+        "parameters": result.parameters,
+        "score": result.found.score,
+        "drop": asdict(result.found.drop),
+        "rows": result.rows_trained,
+        "steps": steps,
+    }
+
+
+def _numbers(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: float("nan") if v is None else v for k, v in step.items()} for step in steps]

@@ -1,0 +1,85 @@
+"""The network half: what the loop asks of a space of networks, whatever kind it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codesign.accel.space import Value
+from codesign.config.search import SearchConfig
+from codesign.ir.integer import Conv, IntegerNetwork
+from codesign.search.jobs import Job
+from codesign.search.loop.designs import Candidate, Design
+from codesign.search.loop.log import Log
+
+__all__ = ["Networks", "widest"]
+
+Point = Mapping[str, Value]
+
+
+def widest(network: IntegerNetwork) -> IntegerNetwork:
+    """A network of the same shape whose weights are all as low as their bits allow.
+
+    A point that can run it can run every network of that shape and those bits, whatever training makes of the weights.
+    """
+    layers = tuple(
+        replace(layer, weights=np.full_like(layer.weights, layer.weight_levels.low))
+        if isinstance(layer, Conv)
+        else layer
+        for layer in network.layers
+    )
+    return replace(network, layers=layers)
+
+
+class Networks(ABC):
+    """A network half. It keeps what it learned of networks from round to round; `used` counts what the budget counts.
+
+    trains: whether a network's accuracy comes from training it, in the job that realises it.
+    """
+
+    trains = False
+
+    def __init__(self, config: SearchConfig, *, folder: Path, seed: int, log: Log, arm: str = "loop"):
+        """folder: what relative paths are relative to."""
+        self.config, self.folder, self.seed, self.log, self.arm = config, folder, seed, log, arm
+        self.used = 0
+        self.round = 0
+
+    @abstractmethod
+    def reference(self, default: Point | None) -> Candidate:
+        """The reference network; default: the default accelerator, which must run it (None: there is none)."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> Candidate:
+        """Draw a legal network, for the agent to learn from; its accuracy is not looked at."""
+
+    @abstractmethod
+    def search(
+        self, point: Point, *, share: float, limits: Mapping[str, float], least: float | None
+    ) -> list[Candidate]:
+        """Search networks at a hardware point; the best first.
+
+        share: of the budget, to which `used` may go. limits: most that figures may be. least: validation accuracy that
+        is asked for, in percent; None where it is not known yet.
+        """
+
+    def learn(self, designs: Sequence[Design]) -> None:  # noqa: B027 - a half that learns nothing needs none
+        """Take the designs of a round; nothing by default."""
+
+    @abstractmethod
+    def job(self, candidate: Candidate, point: Point) -> Job:
+        """The job that realises a network on a hardware point."""
+
+    def test_accuracy(self, candidate: Candidate) -> tuple[float, str] | None:
+        """The test accuracy of the result, in percent, and its origin; asked for once, at the end; None where the job
+        that realised it has it, or nobody."""
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        """What a report says of this half."""
+        return {}
