@@ -1,7 +1,8 @@
 """Plays vectors/script.txt on a compiled engine and compares answers and counters with vectors/program.json.
 
-Usage: python check_engine.py PROGRAM FOLDER. Prints cycles by the law and as counted, layer by layer; exits with 0
-only where all answers are bit-exact and all counts are equal.
+Usage: python check_engine.py PROGRAM FOLDER [SEED [REPORT]]. Prints cycles by the law and as counted, layer by layer;
+exits with 0 only where all answers are bit-exact and all counts are equal. SEED is of what registers hold before reset,
+REPORT a JSON file that gets the counts and the differences.
 """
 
 import json
@@ -35,13 +36,15 @@ def main():
     program, folder = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
     golden = json.loads((folder / "vectors" / "program.json").read_text(encoding="utf-8"))
     script = folder / "vectors" / "script.txt"
-    done = subprocess.run([program, script, "1"], capture_output=True, text=True, check=False)
+    seed = sys.argv[3] if len(sys.argv) > 3 else "1"
+    report = sys.argv[4] if len(sys.argv) > 4 else ""
+    done = subprocess.run([program, script, seed], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{program} ended with {done.returncode}: {done.stderr}")
     reads, beats = read_replies(done.stdout)
     load, low, high, *waits, error = reads[: -len(golden["law"]["layers"])]
     layers = reads[-len(golden["law"]["layers"]) :]
-    wrong = []
+    wrong, uneven = [], []
     width, images = golden["streams"]["out_bits"], golden["answers"]
     each = golden["law"]["unload"] - 1
     if len(beats) != each * len(images):
@@ -60,9 +63,13 @@ def main():
     for name, wanted, counted in rows:
         sys.stdout.write(f"{name:>12}: {wanted:>12} cycles by the law, {counted:>12} counted\n")
         if wanted != counted:
-            wrong.append(f"{name}: {wanted} cycles by the law, {counted} counted")
+            uneven.append(f"{name}: {wanted} cycles by the law, {counted} counted")
     if error or any(waits):
-        wrong.append(f"error {error}, clocks of waiting {waits}, all must be 0")
+        uneven.append(f"error {error}, clocks of waiting {waits}, all must be 0")
+    if report:
+        found = {"images": len(images), "counts": len(rows), "answers": wrong, "cycles": uneven}
+        Path(report).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    wrong += uneven
     sys.stdout.write("\n".join(wrong or [f"{len(images)} images: all answers bit-exact, all cycles equal"]) + "\n")
     return 1 if wrong else 0
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from codesign import __version__
-from codesign.cli import build, calibrate, doctor, search, show, spaces, worker
+from codesign.cli import build, calibrate, ci, doctor, search, show, spaces, worker
 from codesign.errors import CodesignError
 from codesign.plugins import blame
 
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (build, show, spaces, search, worker, calibrate, doctor):
+for group in (build, ci, show, spaces, search, worker, calibrate, doctor):
     group.register(app)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from codesign.errors import DataError
 from codesign.resources import resource_dir
@@ -34,6 +34,8 @@ _SPLIT = ("--output-split", "20000", "--output-split-cfuncs", "2000")
 # speed; small designs stay in one file.
 _VERILATE = ("--cc", "--exe", "-O3", "-fno-table", "--no-timing", "--x-initial", "unique", *_SPLIT)
 _MAKE = ("OPT_FAST=-O1",)
+_TRACE = ("-Wno-MULTIDRIVEN",)
+"""Traced, a local variable of a function counts as driven by each of its calls."""
 
 
 class Sourced(Protocol):
@@ -73,14 +75,33 @@ def source_files(design: Sourced, folder: Path) -> list[Path]:
 
 
 def build_harness(
-    design: Design, folder: Path, *, verilator: Verilator, work: Path, timeout_s: float, jobs: int = 2
+    design: Design,
+    folder: Path,
+    *,
+    verilator: Verilator,
+    work: Path,
+    timeout_s: float,
+    jobs: int = 2,
+    trace: Literal["", "fst", "vcd"] = "",
 ) -> Built:
-    """Compile the C++ harness with the design of `folder` to `work`/Vdut. Logs go to `work`; raises ToolFailed."""
+    """Compile the C++ harness with the design of `folder` to `work`/Vdut. Logs go to `work`; raises ToolFailed.
+
+    trace: so that it can write waveforms of this kind; it then runs several times slower. FST needs the headers of
+    lz4 and zlib, VCD nothing.
+    """
     room = resource_dir("sim")
     bench = {name: (room / name).read_bytes() for name in HARNESS_FILES}
     bench["bench_config.h"] = bench_header(design).encode()
     return build_bench(
-        design, folder, bench, prefix="Vdut", verilator=verilator, work=work, timeout_s=timeout_s, jobs=jobs
+        design,
+        folder,
+        bench,
+        prefix="Vdut",
+        verilator=verilator,
+        work=work,
+        timeout_s=timeout_s,
+        jobs=jobs,
+        extra=(f"--trace-{trace}", *_TRACE) if trace else (),
     )
 
 

@@ -42,10 +42,12 @@ def run_harness(
     gaps: int = 0,
     stalls: int = 0,
     seed: int = 1,
+    trace: Path | None = None,
 ) -> HarnessReport:
     """Stream the vectors of the folder `vectors` through `program`; `work` gets `name`.json and `name`.log.
 
     count: at most so many vectors. gaps, stalls: percent of cycles without an input, and without a ready receiver.
+    trace: where a program that was compiled for it writes the waveform.
     Vectors that do not fit the design are a DataError; a program that hangs, crashes or reports rubbish a ToolFailed.
     """
     report = work.resolve() / f"{name}.json"
@@ -54,6 +56,8 @@ def run_harness(
     command += ["--gaps", str(gaps), "--stalls", str(stalls), "--seed", str(seed)]
     if count is not None:
         command += ["--count", str(count)]
+    if trace is not None:
+        command += ["--trace", trace.resolve()]
     try:
         output = run(command, work, log=f"{name}.log", timeout_s=timeout_s).output
     except ToolFailed as problem:

@@ -1,0 +1,55 @@
+"""`cods ci`: the checks of emitted Verilog for somebody's continuous integration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from codesign.cli.tables import terminal
+
+if TYPE_CHECKING:
+    from codesign.ci import Check
+
+__all__ = ["register"]
+
+_COLOURS = {"passed": "green", "failed": "red", "error": "red", "skipped": "yellow"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's command."""
+    app.command("ci")(ci)
+
+
+def ci(
+    path: Annotated[Path, typer.Argument(help="A run, or a folder of emitted Verilog.", metavar="RUN_OR_RTL")],
+    junit: Annotated[Path | None, typer.Option(help="Where to write the checks as JUnit XML.")] = None,
+    work: Annotated[Path, typer.Option(help="Programs, logs, waveforms.")] = Path("build/ci"),
+    time_limit: Annotated[float, typer.Option(min=1, help="Seconds for everything.")] = 1800,
+    vectors: Annotated[int | None, typer.Option(min=1, help="At most so many golden vectors (of a pipeline).")] = None,
+    cocotb: Annotated[bool, typer.Option("--cocotb/--no-cocotb", help="Run the protocol bench too.")] = True,
+    seed: Annotated[int, typer.Option(min=0, help="Of gaps, stalls and registers before reset.")] = 1,
+) -> None:
+    """Lint, simulate and compare emitted Verilog; exit code 0 only where every check passed."""
+    from codesign.ci import check_rtl, rtl_folder, write_junit
+
+    console = terminal()
+
+    def show(check: Check) -> None:
+        colour = _COLOURS[check.state]
+        line = f"[{colour}]{check.state:>7}[/] {check.name} ({check.seconds:.1f} s): "
+        console.print(line, end="")
+        console.print(check.detail, markup=False, highlight=False, soft_wrap=True)
+
+    folder = rtl_folder(path)
+    checks = check_rtl(
+        folder, work=work, time_limit_s=time_limit, vectors=vectors, cocotb=cocotb, seed=seed, progress=show
+    )
+    if junit is not None:
+        write_junit(checks, junit, suite=f"cods ci {path.resolve().name}")
+    bad = [check.name for check in checks if not check.good]
+    console.print(
+        f"{len(checks) - len(bad)} of {len(checks)} checks passed" + (f"; not: {', '.join(bad)}" if bad else "")
+    )
+    raise typer.Exit(1 if bad else 0)

@@ -1,0 +1,146 @@
+"""`cods ci`: good and broken folders of both families, JUnit XML, waveforms, time, damage, and no training packages."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from codesign.accel.engine import EnginePoint, compile_program
+from codesign.accel.engine.draw import draw_network
+from codesign.ci import Check, check_rtl, rtl_folder, write_junit
+from codesign.cli.app import app
+from codesign.config import RegistersConfig, RtlConfig
+from codesign.errors import DataError
+from codesign.ir import Layer, LutNetwork, Topology
+from codesign.ir.integer import evaluate_integer
+from codesign.rtl import emit
+from codesign.rtl.engine import generate
+from codesign.simulate import write_bench
+from codesign.simulate.engine_bench import write_engine_bench
+from codesign.testing import structured_network
+
+
+def network() -> LutNetwork:
+    topology = Topology("small", inputs=6, input_bits=2, layers=(Layer("l0", 6, 3, 2), Layer("l1", 4, 3, 3)))
+    return structured_network(topology, np.random.default_rng(5), words=True)
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipeline") / "run" / "5_emit" / "design"
+    emit(network(), RtlConfig(form="table", registers=RegistersConfig(every=1)), folder)
+    write_bench(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("engine") / "design"
+    point = EnginePoint(2, 2, 3, 3, bank_depth=64, weight_depth=256, accumulator_bits=20)
+    drawn, images = draw_network(point, np.random.default_rng(3), layers=2, size=4)
+    program = compile_program(drawn, point)
+    generate(point, folder)
+    write_engine_bench(folder, program, images, evaluate_integer(drawn, images))
+    return folder
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Callable[[Path], Path]:
+    return lambda folder: Path(shutil.copytree(folder, tmp_path / "design"))
+
+
+def states(checks: tuple[Check, ...]) -> dict[str, str]:
+    return {check.name: check.state for check in checks}
+
+
+@pytest.mark.sim
+def test_a_run_passes_and_junit_says_so(pipeline, tmp_path):
+    run, junit = pipeline.parent.parent, tmp_path / "out" / "junit.xml"
+    command = ["ci", str(run), "--junit", str(junit), "--work", str(tmp_path / "work")]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert done.exit_code == 0 and "5 of 5 checks passed" in done.stdout
+    suite = ElementTree.parse(junit).getroot().find("testsuite")
+    assert suite is not None
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["5", "0", "0", "0"]
+    names = [case.get("name") for case in suite]
+    assert names == ["lint", "golden vectors", "latency and interval", "gaps and back-pressure", "protocol"]
+
+
+@pytest.mark.sim
+def test_a_broken_table_fails_with_vector_field_and_waveform(pipeline, copy, tmp_path):
+    folder = copy(pipeline)
+    stage = sorted((folder / "rtl").glob("*_l1.v"))[0]
+    text = stage.read_text()
+    found = re.search(r"_n0_t0 = \d+'h([0-9a-f]+);", text)
+    assert found
+    flipped = f"{int(found[1], 16) ^ (1 << 4 * len(found[1])) - 1:x}"
+    stage.write_text(text[: found.start(1)] + flipped + text[found.end(1) :])
+    junit = tmp_path / "junit.xml"
+    command = ["ci", str(folder), "--no-cocotb", "--junit", str(junit), "--work", str(tmp_path / "work")]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert done.exit_code == 1 and "not: golden vectors, gaps and back-pressure" in done.stdout
+    failure = ElementTree.parse(junit).getroot().find(".//testcase[@name='golden vectors']/failure")
+    assert failure is not None and failure.text is not None
+    assert re.search(r"first vector \d+: wanted \w+, got \w+ \(\w+: wanted", failure.text)
+    (waves,) = (tmp_path / "work" / "waves").glob("waves.*")
+    assert waves.stat().st_size > 1000 and str(waves) in failure.text
+
+
+@pytest.mark.sim
+def test_an_engine_passes_and_a_broken_one_fails_in_answers_or_cycles(engine, copy, tmp_path):
+    good = check_rtl(engine, work=tmp_path / "good", cocotb=False)
+    assert states(good) == {"lint": "passed", "golden images": "passed", "cycles": "passed", "protocol": "skipped"}
+    folder = copy(engine)
+    path = folder / "rtl" / "engine_tree.v"
+    sums = "{left[BITS-2], left} + {right[BITS-2], right}"
+    assert sums in path.read_text()
+    path.write_text(path.read_text().replace(sums, sums.replace("+", "-")))
+    broken = {check.name: check for check in check_rtl(folder, work=tmp_path / "broken", cocotb=False)}
+    assert broken["golden images"].state == "failed" and broken["cycles"].state == "passed"
+    assert re.match(r"image \d+, answer \d+: wanted -?\d+, got -?\d+", broken["golden images"].detail)
+
+
+@pytest.mark.sim
+def test_time_that_is_over_and_damage_are_errors_not_passes(pipeline, engine, copy, tmp_path):
+    late = check_rtl(pipeline, work=tmp_path / "late", time_limit_s=1e-9)
+    assert states(late)["golden vectors"] == states(late)["protocol"] == "error"
+    assert "time limit" in late[-1].detail
+    folder = copy(engine)
+    (folder / "vectors" / "program.json").write_text('{"answers": 7}')
+    found = states(check_rtl(folder, work=tmp_path / "damaged", cocotb=False))
+    assert found["golden images"] == "error"
+    (folder / "rtl" / "engine_tree.v").unlink()
+    assert states(check_rtl(folder, work=tmp_path / "missing", cocotb=False))["lint"] == "error"
+    (folder / "design.json").write_text("[")
+    with pytest.raises(DataError, match="design.json cannot be read"):
+        check_rtl(folder, work=tmp_path / "unread")
+    with pytest.raises(DataError, match="neither a run with emitted Verilog nor an emitted folder"):
+        rtl_folder(tmp_path)
+
+
+def test_junit_holds_any_text(tmp_path):
+    checks = (
+        Check("a", "failed", "x\x00<y>\n&", output="\x1b[31m"),
+        Check("b", "skipped", "no"),
+        Check("c", "error", ""),
+    )
+    write_junit(checks, tmp_path / "junit.xml", suite="s")
+    suite = ElementTree.parse(tmp_path / "junit.xml").getroot()[0]
+    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("1", "1", "1")
+    failure = suite.find("testcase/failure")
+    assert failure is not None and failure.text == "x?<y>\n&" and failure.get("message") == "x?<y>"
+
+
+def test_nothing_that_trains_is_imported():
+    code = "import sys, codesign.ci, codesign.cli.ci; print(sorted({'torch', 'brevitas'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
