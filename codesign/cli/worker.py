@@ -74,10 +74,8 @@ def proxy(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 13000,
 ) -> None:
     """Serve a storage to workers by gRPC, until stopped: they name it grpc://HOST:PORT. There is no password."""
-    from codesign.search.blackboard import check_shared
     from codesign.search.blackboard.proxy import serve
 
-    check_shared(storage)
     terminal().print(f"serving at grpc://{host}:{port}", highlight=False)
     serve(storage, host=host, port=port)
 

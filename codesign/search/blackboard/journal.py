@@ -18,6 +18,9 @@ __all__ = ["JournalFile"]
 
 _PAUSE_S = 0.002
 
+_HEAD = 256
+"""Bytes of the first line by which a journal is known again: it names its writer by a random number."""
+
 
 class JournalFile(BaseJournalBackend):
     """One JSON line a record, in the format of Optuna's own `JournalFileBackend`, which reads the same file.
@@ -34,8 +37,8 @@ class JournalFile(BaseJournalBackend):
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-        found = path.stat()
-        self._identity = (found.st_dev, found.st_ino)
+        path.stat()
+        self._head = b""
         self._offsets: dict[int, int] = {0: 0}
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
@@ -74,9 +77,13 @@ class JournalFile(BaseJournalBackend):
     def _opened(self, flags: int) -> Iterator[int]:
         file = os.open(self.path, flags | os.O_CLOEXEC)
         try:
-            found = os.fstat(file)
-            if (found.st_dev, found.st_ino) != self._identity:
+            first = os.pread(file, _HEAD, 0)
+            if not first.startswith(self._head):
                 raise OSError(errno.ESTALE, "the journal was replaced by another file", str(self.path))
+            if not self._head and b"\n" in first:
+                self._head = first[: first.index(b"\n") + 1]
+            elif not self._head and len(first) == _HEAD:
+                self._head = first
             yield file
         finally:
             os.close(file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from codesign.errors import ConfigError, StorageError, ToolNotFound
-from codesign.search.blackboard.storage import Store
+from codesign.search.blackboard.storage import Store, check_shared
 
 __all__ = ["serve"]
 
@@ -17,6 +17,7 @@ def serve(storage: str, *, host: str, port: int) -> None:
     """
     if storage.startswith("grpc:"):
         raise ConfigError("a proxy cannot serve another proxy: give the storage that it serves")
+    check_shared(storage)
     store = Store(storage)
     try:
         from optuna.storages import run_grpc_proxy_server

@@ -22,6 +22,9 @@ FORMS = "journal:PATH (or a path that ends in .log or .journal), postgresql://US
 
 Value = TypeVar("Value")
 
+_POSTGRES_OPTIONS = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
+"""So that a server that says nothing (a cable that was pulled) is an error: seconds, milliseconds."""
+
 _GRPC = re.compile(r"grpc://(\[[^\]]+\]|[^:/\[\]]+):(\d+)/?\Z")
 _POSTGRES = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?://")
 _PASSWORD = re.compile(r"(?<=://)([^:/@]*):([^@/]*)@")
@@ -39,9 +42,10 @@ class Store:
         self.name = name
         self.patience_s = patience_s
         self._lock: Any = None
+        self._closers: list[Callable[[], None]] = []
         self._transient = _transient()
         self._finished = _import_optuna().exceptions.UpdateFinishedTrialError
-        opener = _opener(name, create=create)
+        opener = _opener(name, create=create, closers=self._closers)
         if name.startswith("sqlite:"):
             self._lock = _lock_alone(name)
         self.backend: BaseStorage = self.call("opened", opener)
@@ -86,10 +90,8 @@ class Store:
 
     def close(self) -> None:
         """Give back connections and locks."""
-        backend: Any = self.backend
-        for name in ("remove_session", "close"):
-            if callable(end := getattr(backend, name, None)):
-                end()
+        while self._closers:
+            self._closers.pop()()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -110,19 +112,19 @@ def shown_name(name: str) -> str:
     return _PASSWORD.sub(r"\1:***@", name)
 
 
-def _opener(name: str, *, create: bool) -> Callable[[], BaseStorage]:
-    """Return what opens the storage; a name that means nothing is a ConfigError."""
+def _opener(name: str, *, create: bool, closers: list[Callable[[], None]]) -> Callable[[], BaseStorage]:
+    """Return what opens the storage and adds what closes it; a name that means nothing is a ConfigError."""
     if name.startswith("journal:"):
         return _journal(name.removeprefix("journal:").removeprefix("//"), create=create)
     if "://" not in name and name.endswith((".log", ".journal")):
         return _journal(name, create=create)
     if found := _GRPC.match(name):
-        return _proxy(found[1].strip("[]"), int(found[2]))
+        return _proxy(found[1].strip("[]"), int(found[2]), closers)
     if found := _POSTGRES.match(name):
         _need("psycopg", "scale")
-        return _database("postgresql+psycopg://" + name[found.end() :])
+        return _database("postgresql+psycopg://" + name[found.end() :], _POSTGRES_OPTIONS, closers)
     if name.startswith("sqlite:///") and name.removeprefix("sqlite:///") not in ("", ":memory:"):
-        return _database(name)
+        return _database(name, {}, closers)
     raise ConfigError(f"a storage must be {FORMS}, not {shown_name(name)!r}")
 
 
@@ -139,17 +141,18 @@ def _journal(path: str, *, create: bool) -> Callable[[], BaseStorage]:
     return opened
 
 
-def _database(url: str) -> Callable[[], BaseStorage]:
+def _database(url: str, options: dict[str, int], closers: list[Callable[[], None]]) -> Callable[[], BaseStorage]:
     optuna = _import_optuna()
 
     def opened() -> BaseStorage:
-        arguments = {"pool_pre_ping": True}
-        return optuna.storages.get_storage(optuna.storages.RDBStorage(url, engine_kwargs=arguments))
+        storage = optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": options})
+        closers.append(storage.engine.dispose)
+        return optuna.storages.get_storage(storage)
 
     return opened
 
 
-def _proxy(host: str, port: int) -> Callable[[], BaseStorage]:
+def _proxy(host: str, port: int, closers: list[Callable[[], None]]) -> Callable[[], BaseStorage]:
     optuna = _import_optuna()
     _need("grpc", "scale")
 
@@ -160,6 +163,7 @@ def _proxy(host: str, port: int) -> Callable[[], BaseStorage]:
         except BaseException:
             storage.close()
             raise
+        closers.append(storage.close)
         return storage
 
     return opened
@@ -215,7 +219,5 @@ def _lock_alone(name: str) -> Any:
 def _short(problem: BaseException) -> str:
     """The first line of an error that says something."""
     details = getattr(problem, "details", None)
-    text = details() if callable(details) else str(problem)
-    cause = problem.__cause__
-    text = str(text or cause or type(problem).__name__)
-    return next((line.strip() for line in text.splitlines() if line.strip()), type(problem).__name__)[:300]
+    text = details() if callable(details) else str(problem.__cause__ or problem)
+    return next((line.strip() for line in str(text).splitlines() if line.strip()), type(problem).__name__)[:300]
