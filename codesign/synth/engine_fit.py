@@ -27,14 +27,15 @@ _EXPECTED_LUTS = {
     "control.double_buffer": 30.0,
     "array.xnor": 0.5,
     "array.signs": 1.0,
-    "array.ladder": 1.5,
-    "array.ladder_rows": 0.5,
-    "array.ladder_products": 1.0,
+    "array.shifted": 1.8,
+    "array.shifted_products": 0.1,
     "array.narrow_star": 1.2,
-    "array.pairs": 1.0,
+    "array.pairs": 0.3,
     "tree.adders": 1.0,
+    "tree.whole": 1.4,
+    "tree.dsp_adders": 0.5,
+    "tree.dsp_whole": 0.7,
     "tree.counts": 1.0,
-    "tree.doubled": 1.0,
     "accumulators.sums": 2.0,
     "accumulators.weight_stationary": 0.0,
     "requantizer.serial": 1.0,
@@ -47,7 +48,7 @@ _EXPECTED_LUTS = {
     "memories.selects": 1.0,
     "memories.banks": 0.4,
     "memories.chunks": 4.0,
-    "streams.answers": 2.0,
+    "streams.answers": 10.0,
     "streams.image": 0.0,
     "streams.weights": 0.1,
 }
@@ -77,9 +78,15 @@ _EXPECTED_FFS = {
     "streams.image": 1.0,
     "streams.weights": 1.0,
 }
-"""What a unit of each term would cost by the structure alone: a register bit one flip-flop, an adder bit one LUT."""
+"""What a unit of each term would cost by the structure alone: a register bit one flip-flop, an adder bit one LUT. A
+tree without a register inside is summed by compressors, 1.4 LUTs a bit, and an AMD DSP block adds one term of it."""
 
-_PRIOR = 0.05
+_LUT4_FACTOR = 1.8
+"""LUTs of four inputs that one of six inputs stands for, in `_EXPECTED_LUTS`."""
+
+_LUT4_FAMILIES = ("ecp5",)
+_PULLS = (0.05, 0.1, 0.2, 0.5, 1.0)
+_FOLDS = 5
 _SWEEPS = 20_000
 _SETTLED = 1e-10
 
@@ -113,11 +120,14 @@ def fit_resources(
     def fitted(terms: Mapping[str, Numbers], values: list[int], expected: Mapping[str, float]) -> Fitted:
         wanted, matrix = np.array(values, dtype=float), np.stack(list(terms.values()), axis=1)
         priors = np.array([expected[name] for name in terms])
-        weights = _nonnegative(matrix[fit], wanted[fit], priors)
+        pull = _best_pull(matrix[fit], wanted[fit], priors)
+        weights = _nonnegative(matrix[fit], wanted[fit], priors, pull=pull)
         coefficients = {name: float(f"{w:.4g}") for name, w in zip(terms, weights, strict=True)}
         errors = np.abs(np.rint(estimate(terms, coefficients)) - wanted) / wanted
         return Fitted(coefficients=coefficients, fit=_errors(errors[fit]), held_out=_errors(errors[other]))
 
+    factor = _LUT4_FACTOR if family in _LUT4_FAMILIES else 1.0
+    luts = {name: value * (1.0 if name == "memories.lut_ram" else factor) for name, value in _EXPECTED_LUTS.items()}
     tools = sorted({one.tool for one in samples})
     name, _, version = ", ".join(tools).partition(" ")
     return Calibration(
@@ -132,7 +142,7 @@ def fit_resources(
         exact_brams=len(samples),
         exact_dsps=len(samples),
         of_points=len(samples),
-        luts=fitted(found.lut_terms, [one.luts for one in samples], _EXPECTED_LUTS),
+        luts=fitted(found.lut_terms, [one.luts for one in samples], luts),
         ffs=fitted(found.ff_terms, [one.ffs for one in samples], _EXPECTED_FFS),
     )
 
@@ -170,10 +180,24 @@ def _errors(values: Numbers) -> Errors:
     )
 
 
-def _nonnegative(matrix: Numbers, wanted: Numbers, priors: Numbers) -> Numbers:
-    """Return the weights, none negative, with the least sum of squared relative errors, drawn a little to the priors.
+def _best_pull(matrix: Numbers, wanted: Numbers, priors: Numbers) -> float:
+    """Return the pull of `_PULLS` under which each fifth of the points is estimated best from the other four."""
+    fold = np.arange(len(wanted)) % _FOLDS
 
-    The pull keeps a term that few points have where its meaning puts it; it counts as much as `_PRIOR` of a point's
+    def error(pull: float) -> float:
+        total = 0.0
+        for one in range(_FOLDS):
+            weights = _nonnegative(matrix[fold != one], wanted[fold != one], priors, pull=pull)
+            total += float(np.abs(matrix[fold == one] @ weights / wanted[fold == one] - 1).sum())
+        return total
+
+    return min(_PULLS, key=error)
+
+
+def _nonnegative(matrix: Numbers, wanted: Numbers, priors: Numbers, *, pull: float) -> Numbers:
+    """Return the weights, none negative, with the least sum of squared relative errors, drawn to the priors.
+
+    The pull keeps a term that few points have where its meaning puts it; it counts as much as `pull` of a point's
     error for a weight that is wrong by the whole of what the term is worth on average. Cyclic coordinate descent: the
     problem is convex, so it ends at the least value.
     """
@@ -181,9 +205,9 @@ def _nonnegative(matrix: Numbers, wanted: Numbers, priors: Numbers) -> Numbers:
     size = np.sqrt((scaled**2).mean(axis=0))
     size[size == 0] = 1.0
     scaled = scaled / size
-    pull = np.full(len(size), len(wanted) * _PRIOR**2)
-    gram = scaled.T @ scaled + np.diag(pull)
-    goal = scaled.T @ np.ones(len(wanted)) + pull * priors * size
+    force = len(wanted) * pull**2
+    gram = scaled.T @ scaled + force * np.eye(len(size))
+    goal = scaled.T @ np.ones(len(wanted)) + force * priors * size
     weights = np.maximum(0, priors * size)
     for _ in range(_SWEEPS):
         before = weights.copy()

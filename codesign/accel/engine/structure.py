@@ -32,6 +32,9 @@ _MOST_WIDTH = 1 << 13
 _SOFT_PRODUCT_BITS = {"xc7": 9, "xcup": 9, "ecp5": 0}
 """Products of fewer bits are left to LUTs by yosys (DSP_Y_MINWIDTH of synth_xilinx; synth_ecp5 has no such bound)."""
 
+_ADDING = ("xc7", "xcup")
+"""Families whose DSP blocks add as well: one product a block, and one of the tree's adders with it."""
+
 _FACTOR_BITS = {"xc7": 25, "xcup": 27, "ecp5": 18}
 """Widest factor of one DSP block."""
 
@@ -144,7 +147,8 @@ def structure(columns: Mapping[str, Array], family: str) -> Structure:
     biased = np.maximum(scaled, 40) + 1
     soft = real & ~dsp
     soft_star = real & dsp & ~hard  # a `*` that is too narrow for a DSP block
-    ladder = (wb - 1) * product - wb * (wb - 1) // 2  # bits of the adders of one product of shifted activations
+    alone = hard & ~pairs & (family in _ADDING)
+    whole = pipeline < 3  # no register within the tree: synthesis makes one sum of many terms of it
     delay = 3 + pipeline
     # Bits of a loader that nothing reads are no flip-flops.
     held_image = np.where(word > stream_in, -(-word // stream_in) * stream_in, word)
@@ -165,14 +169,15 @@ def structure(columns: Mapping[str, Array], family: str) -> Structure:
         "control.double_buffer": when(double, 1),
         "array.xnor": when(xnor, n),
         "array.signs": when(signs, n * product),
-        "array.ladder": when(soft, n * ladder),
-        "array.ladder_rows": when(soft, n * (wb - 1)),
-        "array.ladder_products": when(soft, n),
+        "array.shifted": when(soft, n * wb * ab),
+        "array.shifted_products": when(soft, n * product),
         "array.narrow_star": when(soft_star, multipliers * np.where(pairs, 2, 1) * wb * ab),
         "array.pairs": when(pairs, multipliers * (product + wb)),
-        "tree.adders": when(~xnor, tree_bits),
+        "tree.adders": when(~xnor & ~alone & ~whole, tree_bits),
+        "tree.whole": when(~xnor & ~alone & whole, tree_bits),
+        "tree.dsp_adders": when(alone & ~whole, tree_bits),
+        "tree.dsp_whole": when(alone & whole, tree_bits),
         "tree.counts": when(xnor, tree_bits),
-        "tree.doubled": when(xnor, rows * (levels + 2)),
         "accumulators.sums": plain(sums),
         "accumulators.weight_stationary": when(stationary, sums),
         "requantizer.serial": when(rows > 1, sums),
