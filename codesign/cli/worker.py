@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -47,9 +48,12 @@ def worker(
     A worker that is killed loses nothing: its job waits again. SIGINT and SIGTERM give the job in hand back at once.
     """
     from codesign.search.blackboard import Store, Worker, check_shared
+    from codesign.search.blackboard.worker import PARENT, end_with
 
     check_shared(storage)
     stopped = _signals()
+    if parent := os.environ.pop(PARENT, ""):
+        end_with(int(parent), by=signal.SIGTERM)
     store = Store(storage, create=False)
     board = _board(store, study, wait=not status, idle=idle, stopped=stopped)
     if status or board is None:
@@ -62,6 +66,7 @@ def worker(
         one.run(jobs=jobs, idle_s=idle, told=lambda done: screen.print(_line(done), highlight=False, markup=False))
     finally:
         screen.print(_summary(one.record), highlight=False)
+    store.close()
     if stopped:
         sys.exit(128 + stopped[0])
 

@@ -156,6 +156,41 @@ def test_hanging_job(tmp_path, monkeypatch):
     assert not [line for line in listed.splitlines() if line.split()[0] == group and "<defunct>" not in line]
 
 
+@pytest.mark.slow
+def test_search_killed_and_resumed(tmp_path):
+    """A search and its own workers, killed with SIGKILL in mid-job: run again, it ends at the same outcomes."""
+    script = (
+        "import sys, json, board_toys as toys\n"
+        "from pathlib import Path\n"
+        "from codesign.search.blackboard import Blackboard, local_workers\n"
+        "here = Path(sys.argv[1]); storage = f'journal:{here}/search.log'\n"
+        "jobs = [toys.toy(x, here / 'log', sleep=0.5) for x in range(8)]\n"
+        "with Blackboard(storage, 's', folder=here / 'jobs', stale_s=2, poll_s=0.1) as board, \\\n"
+        "        local_workers(storage, 's', count=1, folder=here / 'jobs', log=here):\n"
+        "    rounds = [board.evaluate(jobs[:4]), board.evaluate(jobs)]\n"
+        "print(json.dumps([{n: f.value for n, f in o.figures.items()} for r in rounds for o in r]))"
+    )
+
+    def search(folder: Path) -> subprocess.Popen[str]:
+        folder.mkdir(exist_ok=True)
+        command = [sys.executable, "-c", script, str(folder)]
+        return subprocess.Popen(command, env=toys.environment(), stdout=subprocess.PIPE, text=True)
+
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    first = search(killed)
+    toys.wait_until(lambda: len(toys.begun(killed / "log")) > 3)
+    first.kill()
+    first.communicate()
+    wanted = search(whole).communicate(timeout=120)[0]
+    store = Store(f"journal:{killed}/search.log")
+    toys.wait_until(lambda: all(record.ended for record in Board.join(store, "s").workers() if record.pid != first.pid))
+    assert search(killed).communicate(timeout=120)[0] == wanted
+    assert json.loads(wanted) == [{"y": x * x} for x in [*range(4), *range(8)]]
+    repeated = len(toys.begun(killed / "log")) - 8
+    assert 0 <= repeated <= 2  # what was under way when the search and its worker were killed
+    assert (killed / "worker_0.log").read_text().count("busy") == 2
+
+
 # Without processes.
 
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import signal
 import sys
 from pathlib import Path
 
 from codesign.errors import CodesignError
 from codesign.rundir import read_json, write_json
+from codesign.search.blackboard.worker import end_with
 from codesign.search.jobs import Job, attempt
 
 __all__ = ["main"]
 
-_PR_SET_PDEATHSIG = 1
-
 
 def main(request: str, answer: str, parent: str) -> None:
     """Do the job of the file `request` and write `answer`; end with `parent`, the process that waits."""
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(parent):  # it ended before we asked
-        sys.exit(1)
+    end_with(int(parent), by=signal.SIGKILL)
     given = read_json(Path(request))
     job = Job(given["kind"], given["spec"])
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from typing import Literal
 from codesign.errors import ConfigError
 from codesign.search.blackboard.board import Board, Entry, WorkerRecord, settle
 from codesign.search.blackboard.storage import Store, check_shared
-from codesign.search.blackboard.worker import Worker
+from codesign.search.blackboard.worker import PARENT, Worker
 from codesign.search.jobs import Job, Outcome
 
 __all__ = ["Blackboard", "local_workers"]
@@ -77,6 +78,8 @@ class Blackboard:
         """
         wanted = {job.key: job for job in jobs}
         found: dict[str, Outcome] = {}
+        if self.worker is not None:
+            self.worker.rest()
         while True:
             entries = self.board.entries()
             self.board.reap(entries, own=self.worker.name if self.worker else "")
@@ -138,23 +141,24 @@ class Blackboard:
 def local_workers(
     storage: str, study: str, *, count: int, folder: Path = Path("runs/jobs"), log: Path | None = None
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Run `count` workers of a study on this machine while the context lasts; each a process that ends with it.
+    """Run `count` workers of a study on this machine while the context lasts; they end with this process too.
 
     log: a folder for what each prints. SQLite is a ConfigError.
     """
     if count:
         check_shared(storage)
     command = [sys.executable, "-m", "codesign", "worker", storage, "--study", study, "--folder", str(folder)]
+    environment = {**os.environ, PARENT: str(os.getpid())}
     workers: list[subprocess.Popen[bytes]] = []
     try:
         for number in range(count):
-            if log is None:
-                workers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
-                continue
-            log.mkdir(parents=True, exist_ok=True)
-            with (log / f"worker_{number}.log").open("ab") as out:
+            path = Path(os.devnull) if log is None else log / f"worker_{number}.log"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as out:
                 workers.append(
-                    subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+                    subprocess.Popen(
+                        command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment
+                    )
                 )
         yield workers
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import secrets
@@ -23,7 +24,12 @@ from codesign.rundir import read_json, write_json
 from codesign.search.blackboard.board import Board, Entry, WorkerRecord
 from codesign.search.jobs import Job, Outcome
 
-__all__ = ["Worker", "worker_name"]
+__all__ = ["PARENT", "Worker", "end_with", "worker_name"]
+
+PARENT = "CODESIGN_WORKER_OF"
+"""Environment variable with the process that a worker is to end with, where there is one."""
+
+_PR_SET_PDEATHSIG = 1
 
 _POLL_S = 0.02
 _LOG_TAIL = 500
@@ -32,6 +38,14 @@ _LOG_TAIL = 500
 def worker_name() -> str:
     """A name that no other worker has: host, process, and four random digits."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+
+
+def end_with(parent: int, *, by: signal.Signals) -> None:
+    """Ask the kernel for the signal `by` when `parent`, which started this process, ends (Linux)."""
+    libc: Any = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_PDEATHSIG, by)
+    if os.getppid() != parent:  # it ended before we asked
+        os.kill(os.getpid(), by)
 
 
 class Worker:
@@ -95,6 +109,10 @@ class Worker:
                     self._record()
         self._account(busy=False, work=any(entry.live for entry in entries))
         return None
+
+    def rest(self) -> None:
+        """Leave the time since the last step out of the record: this process did something else than wait."""
+        self._mark = time.monotonic()
 
     def _done(self, entry: Entry) -> Outcome | None:
         """Do a claimed trial and store its outcome."""
