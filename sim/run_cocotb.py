@@ -105,6 +105,7 @@ def main():
     parser.add_argument("--only-build", action="store_true")
     parser.add_argument("--only-test", action="store_true", help="use what is compiled")
     parser.add_argument("--work", type=Path, help="where to run and write results.xml (default: the build folder)")
+    parser.add_argument("--bench", type=Path, help="a file of cocotb tests of one's own, in place of those here")
     parser.add_argument("--verilator", type=Path, help="the program to use")
     parser.add_argument(
         "--make", action="append", default=[], help="a further argument of make, such as VARIABLE=value"
@@ -137,8 +138,11 @@ def main():
     work.mkdir(parents=True, exist_ok=True)
     results = work / "results.xml"
     results.unlink(missing_ok=True)
+    module = options.bench.stem if options.bench else BENCHES.get(interface_of(design), "protocol_bench")
+    if options.bench:
+        sys.path.insert(0, str(options.bench.resolve().parent))  # the runner hands sys.path on to the simulator
     runner.test(
-        test_module=BENCHES.get(interface_of(design), "protocol_bench"),
+        test_module=module,
         hdl_toplevel=design["top"],
         hdl_toplevel_lang="verilog",
         parameters={},

@@ -35,11 +35,19 @@ def cocotb_version() -> str:
 
 
 def run_protocol(
-    design: Sourced, folder: Path, *, verilator: Verilator, work: Path, timeout_s: float, seed: int = 1
+    design: Sourced,
+    folder: Path,
+    *,
+    verilator: Verilator,
+    work: Path,
+    timeout_s: float,
+    seed: int = 1,
+    bench: Path | None = None,
 ) -> tuple[ProtocolResult, str]:
     """Build and run the cocotb bench on the design of `folder`; return its result and the end of its log.
 
-    A failed test is in the result. A simulator that hangs, crashes or writes no results is a ToolFailed.
+    bench: a file of cocotb tests in place of those that codesign has. A failed test is in the result. A simulator that
+    hangs, crashes or writes no results is a ToolFailed.
     """
     found = cocotb_version()
     work.mkdir(parents=True, exist_ok=True)
@@ -49,6 +57,7 @@ def run_protocol(
     script = resource_dir("sim") / "run_cocotb.py"
     command: list[str | Path] = [sys.executable, script, "--folder", folder.resolve(), "--only-test"]
     command += ["--build", work.resolve(), "--work", work.resolve(), "--verilator", verilator.path]
+    command += ["--bench", bench.resolve()] if bench is not None else []
     environment = {**verilator.environment, "CODESIGN_SEED": str(seed), "COCOTB_ANSI_OUTPUT": "0"}
     log = work / "cocotb.log"
     started = time.monotonic()
