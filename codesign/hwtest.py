@@ -111,6 +111,7 @@ class Pipeline:
     async def _play(self, words: Sequence[int]) -> list[int]:
         dut, waiting, answers, idle = self.dut, list(words), [], 0
         ready = getattr(dut, "in_ready", None) if self.facts["interface"] == "ready_valid" else None
+        await RisingEdge(self.clock)
         while len(answers) < len(words):
             dut.in_valid.value = int(bool(waiting))
             dut.in_data.value = waiting[0] if waiting else 0
@@ -124,6 +125,7 @@ class Pipeline:
                 waiting.pop(0)
             idle += 1
             assert idle < _PATIENCE, f"{len(answers)} of {len(words)} answers came"
+        dut.in_valid.value = 0
         return answers
 
     def pack(self, values: Sequence[int]) -> int:
