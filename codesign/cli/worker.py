@@ -47,17 +47,22 @@ def worker(
 
     A worker that is killed loses nothing: its job waits again. SIGINT and SIGTERM give the job in hand back at once.
     """
-    from codesign.search.blackboard import Store, Worker, check_shared
+    from codesign.search.blackboard import Board, Store, Worker, check_shared
     from codesign.search.blackboard.worker import PARENT, end_with
 
     check_shared(storage)
+    if status:
+        store = Store(storage, create=False)
+        _tell_status(Board.join(store, study))
+        store.close()
+        return
     stopped = _signals()
     if parent := os.environ.pop(PARENT, ""):
         end_with(int(parent), by=signal.SIGTERM)
     store = Store(storage, create=False)
-    board = _board(store, study, wait=not status, idle=idle, stopped=stopped)
-    if status or board is None:
-        _tell_status(board)
+    board = _board(store, study, idle=idle, stopped=stopped)
+    if board is None:
+        terminal().print("no search began")
         return
     screen = terminal()
     one = Worker(board, folder=folder, stop=lambda: bool(stopped))
@@ -85,19 +90,19 @@ def proxy(
     serve(storage, host=host, port=port)
 
 
-def _board(store: Store, study: str | None, *, wait: bool, idle: float | None, stopped: list[int]) -> Board | None:
-    """Open the search, waiting for it to begin."""
+def _board(store: Store, study: str | None, *, idle: float | None, stopped: list[int]) -> Board | None:
+    """Open the search, waiting for it to begin; None where that took too long, or we were stopped."""
     from codesign.search.blackboard import Board
 
     began, told = time.monotonic(), False
-    while True:
-        board = Board.join(store, study)
-        if board is not None or not wait or stopped or (idle is not None and time.monotonic() - began > idle):
-            return board
+    while (board := Board.join(store, study)) is None:
+        if stopped or (idle is not None and time.monotonic() - began > idle):
+            return None
         if not told:
             terminal().print("the search has not begun yet: waiting for it", highlight=False)
             told = True
         time.sleep(0.5)
+    return board
 
 
 def _signals() -> list[int]:
@@ -136,7 +141,7 @@ def _tell_status(board: Board | None) -> None:
 
     screen = terminal()
     if board is None:
-        screen.print("the search has not begun")
+        screen.print("there is no search yet")
         return
     entries = board.entries()
     states = Counter(entry.state for entry in entries)

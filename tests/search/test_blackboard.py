@@ -16,7 +16,7 @@ import pytest
 from codesign.accel.family import Figure
 from codesign.errors import ConfigError, RunError, StorageError, ToolNotFound
 from codesign.search.blackboard import Blackboard, Board, Store, Worker
-from codesign.search.blackboard.board import Entry
+from codesign.search.blackboard.board import Entry, WorkerRecord
 from codesign.search.blackboard.journal import JournalFile
 from codesign.search.jobs import Job, Outcome
 
@@ -358,6 +358,31 @@ def test_study_ends_its_workers(tmp_path):
     assert record.ended and record.busy_share is None
 
 
+def test_status(tmp_path):
+    """`cods worker --status` counts trials and shows workers, and touches nothing."""
+    from typer.testing import CliRunner
+
+    from codesign.cli.app import app
+
+    path = tmp_path / "search.log"
+    storage = f"journal:{path}"
+    Store(storage)
+    assert "there is no search yet" in CliRunner().invoke(app, ["worker", storage, "--status"]).output
+    board = new_board(path)
+    jobs = [toys.toy(x, tmp_path / "log") for x in range(4)]
+    for number, job in enumerate(jobs):
+        board.add(job, limit_s=None)
+        assert number == 0 or board.claim(entry(board, number), "w")
+    assert board.finish(entry(board, 1), outcome(jobs[1]))
+    assert board.lose(entry(board, 2), "gone")
+    board.record(WorkerRecord("host-1", "host", 1, done=1, busy_s=9.0, work_s=10.0))
+    before = path.read_bytes()
+    told = CliRunner().invoke(app, ["worker", storage, "--status"]).output
+    assert "2 jobs wait, 1 run, 1 are done, 0 failed; 1 attempts were lost" in " ".join(told.split())
+    assert "host-1" in told and "90.0 %" in told
+    assert path.read_bytes() == before
+
+
 # The journal file.
 
 
@@ -408,3 +433,36 @@ def test_journal_locked_by_a_stopped_process(tmp_path):
         with pytest.raises(OSError, match="locked by another process"):
             journal.append_logs([{"n": 1}])
     journal.append_logs([{"n": 1}])
+
+
+@pytest.mark.slow
+def test_workers_killed_at_random(tmp_path):
+    """Three workers, of which one is killed at a random moment and replaced, 15 times: every job is done, once."""
+    import random
+
+    storage, log = f"journal:{tmp_path}/search.log", tmp_path / "log"
+    jobs = [toys.toy(x, log, sleep=0.1) for x in range(40)]
+    board = Blackboard(storage, "s", works=False, stale_s=1.5, poll_s=0.1, losses=20)
+    found: list[Outcome] = []
+    rng = random.Random(1)
+    with toys.workers(storage, 3, tmp_path) as alive, board:
+        lead = threading.Thread(target=lambda: found.extend(board.evaluate(jobs)))
+        lead.start()
+        kills = 0
+        while lead.is_alive() and kills < 15:
+            lead.join(rng.uniform(0.5, 2.5))
+            victim = rng.randrange(3)
+            alive[victim].kill()
+            alive[victim].wait()
+            kills += 1
+            alive[victim] = toys.start(
+                "worker", storage, "--folder", str(tmp_path / "jobs"), cwd=tmp_path, out=tmp_path / "more.txt"
+            )
+        lead.join(4 * toys.WAIT_S)
+    assert [one.figures["y"].value for one in found] == [x * x for x in range(40)]
+    entries = Board.join(Store(storage), "s").entries()
+    finished = [one for one in entries if one.outcome is not None]
+    assert len(finished) == 40 and not any(one.live for one in entries)
+    lost = [one for one in entries if one.lost]
+    assert len(entries) == 40 + len(lost) + sum(one.duplicate for one in entries)
+    assert len(toys.begun(log)) <= 40 + len(lost)

@@ -121,6 +121,10 @@ def test_proxy(tmp_path):
         assert sorted(toys.begun(log)) == [0, 1, 2]
         store = Store(f"grpc://{here}", patience_s=0.5)
         assert len(Board.join(store, "s").entries()) == 3
+        served.send_signal(signal.SIGSTOP)
+        with pytest.raises(StorageError, match="no answer within 1 s"):
+            Board.join(store, "s")
+        served.send_signal(signal.SIGCONT)
         served.terminate()
         assert served.wait(20) == 143
         with pytest.raises(StorageError, match="could not be read"):

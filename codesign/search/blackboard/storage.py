@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import re
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -41,6 +42,7 @@ class Store:
         """
         self.name = name
         self.patience_s = patience_s
+        self._remote = name.startswith("grpc:")
         self._lock: Any = None
         self._closers: list[Callable[[], None]] = []
         self._transient = _transient()
@@ -63,7 +65,7 @@ class Store:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    return question()
+                    return _within(max(1.0, self.patience_s), question) if self._remote else question()
             except self._finished:
                 raise
             except KeyError as problem:
@@ -95,6 +97,27 @@ class Store:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _within(seconds: float, question: Callable[[], Value]) -> Value:
+    """Return the answer of `question`, or raise a TimeoutError: Optuna's gRPC client would wait for ever."""
+    answers: list[Value] = []
+    problems: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            answers.append(question())
+        except Exception as problem:  # noqa: BLE001 - it is raised where the answer is waited for
+            problems.append(problem)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    for problem in problems:
+        raise problem
+    if not answers:
+        raise TimeoutError(f"no answer within {seconds:g} s")
+    return answers[0]
 
 
 def check_shared(name: str) -> None:
