@@ -7,11 +7,12 @@ from typing import Any
 
 from codesign.accel import AcceleratorFamily, space
 from codesign.families.engine import EngineFamily
+from codesign.families.pipeline import PipelineFamily
 from codesign.plugins import find_class
 
 __all__ = ["FAMILIES", "find_family"]
 
-FAMILIES: dict[str, type[AcceleratorFamily]] = {"engine": EngineFamily}
+FAMILIES: dict[str, type[AcceleratorFamily]] = {"engine": EngineFamily, "pipeline": PipelineFamily}
 """The families that ship with codesign, by the name that a space file gives."""
 
 

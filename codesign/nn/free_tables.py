@@ -27,6 +27,7 @@ __all__ = [
     "codes_of",
     "default_temperature",
     "entry_codes",
+    "look_up",
     "pin_slopes",
 ]
 
@@ -145,16 +146,15 @@ class FreeTableLayer(LutLayer):
             codes = codes_of(values.detach(), levels[0])
             ratio = _unit_slopes(levels[0]).to(values.dtype)
         capture = self.capture if isinstance(self.capture, PinCapture) else None
-        y = _LookUp.apply(
+        y = look_up(
             self.tables.entries,
             codes,
-            values if ratio is not None and values.requires_grad else None,
-            ratio,
             self.sources,
-            (self.shape.source_bits, self.code_bits),
-            capture,
+            bits=(self.shape.source_bits, self.code_bits),
+            values=values if ratio is not None and values.requires_grad else None,
+            ratio=ratio,
+            capture=capture,
         )
-        assert isinstance(y, Tensor)
         if isinstance(self.capture, Tensor):
             y = self._probe(y, _centred(codes, self.shape.source_bits), self.capture, None)
         if self.term_quantizer is None:
@@ -274,6 +274,27 @@ def _address(codes: Tensor, sources: Tensor, bits: int) -> Tensor:
     for pin in range(1, sources.shape[1]):
         address |= codes.index_select(0, sources[:, pin].contiguous()) << (pin * bits)
     return address.to(torch.int64)
+
+
+def look_up(
+    entries: Tensor,
+    codes: Tensor,
+    sources: Tensor,
+    *,
+    bits: tuple[int, int],
+    values: Tensor | None = None,
+    ratio: Tensor | None = None,
+    capture: PinCapture | None = None,
+) -> Tensor:
+    """Return the levels (-1 to 1) of the tables' codes, (tables, batch), with the gradients of free tables.
+
+    entries: real, (tables, 2**address_bits); codes: (signals, batch); sources: (tables, fan_in); bits: of a source and
+    of a table's code. values, ratio: what the codes stand for, where it has a gradient, and the slope of the centred
+    code by it. capture: receives the gradient by every pin's scores.
+    """
+    out = _LookUp.apply(entries, codes, values, ratio, sources, bits, capture)
+    assert isinstance(out, Tensor)
+    return out
 
 
 class _LookUp(torch.autograd.Function):

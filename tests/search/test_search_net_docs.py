@@ -20,9 +20,9 @@ def test_the_space_and_the_names(tmp_path):
     (tmp_path / "space.yaml").write_text(block)
     space = read_network_space(tmp_path / "space.yaml")
     assert space.refusal(space.choices.point(0)) == ""
-    rows = re.findall(r"^\| `(\w+)` \| [^|]* \| `([\w-]+)` \|$", TEXT, re.M)
+    rows = re.findall(r"^\| `(\w+)` \| [^|]* \| ((?:`[\w-]+`(?:, )?)+) \|$", TEXT, re.M)
     assert sorted(kind for kind, _ in rows) == sorted(KINDS)
-    assert sorted(name for _, name in rows) == network_spaces()
+    assert sorted(name for _, names in rows for name in re.findall(r"`([\w-]+)`", names)) == network_spaces()
     assert all(name in TEXT for name in PROXIES)
     for name in ("search_cells", "map_cycles", "Found"):
         assert hasattr(gradient, name) and name in TEXT

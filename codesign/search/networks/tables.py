@@ -13,7 +13,7 @@ from codesign.ir import Topology
 from codesign.ir.topology import DEFAULT_MAX_ADDRESS_BITS
 from codesign.search.networks.space import Location, NetworkSpace, NetworkSpaceFile, Point, distinct
 
-__all__ = ["LastFile", "LayerFile", "TableSpace", "TableSpaceFile"]
+__all__ = ["LastFile", "LayerFile", "TableFile", "TableSpace", "TableSpaceFile"]
 
 _Whole = Annotated[Whole, Field(gt=0)]
 _Fan = Annotated[list[Annotated[Whole, Field(ge=1, le=64)]], Field(min_length=1)]
@@ -21,8 +21,8 @@ _Bits = Annotated[list[Annotated[Whole, Field(ge=1, le=16)]], Field(min_length=1
 _KEYS = ("width", "fan_in", "bits")
 
 
-class LastFile(Section):
-    """Candidates of the layer that answers."""
+class TableFile(Section):
+    """Candidates of any layer."""
 
     fan_in: _Fan
     bits: _Bits = [2]
@@ -34,7 +34,19 @@ class LastFile(Section):
         return distinct(values)
 
 
-class LayerFile(LastFile):
+class LastFile(TableFile):
+    """Candidates of the layer that answers."""
+
+    terms: Annotated[list[Annotated[Whole, Field(ge=1, le=4096)]], Field(min_length=1)] = [1]
+    """Tables that each answer adds up; `bits` are then those of each table's code."""
+
+    @field_validator("terms", mode="after")
+    @classmethod
+    def _terms_differ(cls, values: list[Any]) -> list[Any]:
+        return distinct(values)
+
+
+class LayerFile(TableFile):
     """Candidates of one hidden layer."""
 
     width: Annotated[list[_Whole], Field(min_length=1)]
@@ -64,7 +76,7 @@ class TableSpaceFile(NetworkSpaceFile):
 
 class TableSpace(NetworkSpace):
     """Points have the choices input_bits, depth, l0_width, l0_fan_in, l0_bits, ..., last_fan_in, last_bits,
-    sparsity. What stands beyond the depth does not matter.
+    last_terms (where the file gives `terms`), sparsity. What stands beyond the depth does not matter.
     """
 
     File: ClassVar[type[NetworkSpaceFile]] = TableSpaceFile
@@ -104,6 +116,8 @@ class TableSpace(NetworkSpace):
         for index, layer in enumerate(file.layers):
             knobs += [Knob(f"l{index}_{key}", tuple(getattr(layer, key))) for key in _KEYS]
         knobs += [Knob("last_fan_in", tuple(file.last.fan_in)), Knob("last_bits", tuple(file.last.bits))]
+        if file.last.terms != [1]:
+            knobs.append(Knob("last_terms", tuple(file.last.terms), "tables an answer"))
         return [*knobs, Knob("sparsity", tuple(file.sparsity))]
 
     def canonical(self, point: Point) -> dict[str, Value]:
@@ -129,7 +143,10 @@ class TableSpace(NetworkSpace):
             for index in range(int(at["depth"]))
         ]
         fan_in, bits = int(at["last_fan_in"]), int(at["last_bits"])
-        layers.append(LayerConfig(name="last", width=file.answers, fan_in=fan_in, bits=bits, neuron=file.last.neuron))
+        terms = int(at.get("last_terms", 1))
+        layers.append(
+            LayerConfig(name="last", width=file.answers, fan_in=fan_in, bits=bits, neuron=file.last.neuron, terms=terms)
+        )
         return TopologyConfig(
             input_bits=int(at["input_bits"]), coding=file.coding, layers=layers, max_address_bits=file.max_address_bits
         )
@@ -147,7 +164,7 @@ def _least(layer: LayerFile) -> tuple[int, int]:
 
 
 def _fan_ins(
-    where: Location, layer: LastFile, before: list[tuple[int, int]], cap: int
+    where: Location, layer: TableFile, before: list[tuple[int, int]], cap: int
 ) -> Iterator[tuple[Location, str]]:
     """Yield the fan-ins that are illegal with all candidates before them."""
     for position, fan_in in enumerate(layer.fan_in):
