@@ -351,6 +351,24 @@ def test_folder_that_cannot_be_written(tmp_path):
     assert [one.state for one in board.entries()] == ["ended", "waiting"]
 
 
+def test_waiting_for_the_last_job_counts(tmp_path):
+    """A worker without a job is not busy while another one works, and says so as soon as that one has ended."""
+    board = new_board(tmp_path / "search.log")
+    worker = Worker(board, folder=tmp_path / "jobs", name="idle")
+    assert worker.step() is None and board.workers() == []
+    job = toys.toy(1, tmp_path / "log")
+    board.add(job, limit_s=None)
+    assert board.claim(entry(board, 0), "other")
+    worker.rest()
+    threading.Event().wait(0.2)
+    assert worker.step() is None
+    assert board.finish(entry(board, 0), outcome(job))
+    threading.Event().wait(0.1)
+    assert worker.step() is None
+    (record,) = board.workers()
+    assert 0.2 <= record.work_s < record.alive_s and record.busy_share == 0
+
+
 def test_study_ends_its_workers(tmp_path):
     board = new_board(tmp_path / "search.log")
     board.mark_ended(True)

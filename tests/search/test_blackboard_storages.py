@@ -60,7 +60,7 @@ def test_proxy_that_is_not_there():
         Store(f"grpc://localhost:{port()}", patience_s=0)
 
 
-def test_sqlite_is_for_one_process(tmp_path):
+def test_sqlite_is_for_one_process(tmp_path, monkeypatch):
     """One process alone may use SQLite; a worker, a lead that only waits, and a second process are refused."""
     name = f"sqlite:///{tmp_path}/search.db"
     for refused in (
@@ -77,8 +77,9 @@ def test_sqlite_is_for_one_process(tmp_path):
         told = tmp_path / "told.txt"
         assert toys.start("worker", name, cwd=tmp_path, out=told).wait(toys.WAIT_S) == 1
         assert "SQLite locks the whole file" in told.read_text()
-    again = Blackboard(name, "s", folder=tmp_path / "jobs")
-    again.close()
+    monkeypatch.setenv("PYTHONPATH", toys.environment()["PYTHONPATH"])
+    with Blackboard(name, "s", folder=tmp_path / "jobs") as again:
+        assert again.evaluate([toys.toy(3, tmp_path / "log")])[0].figures["y"].value == 9
 
 
 def evaluate(storage: str, tmp_path: Path, *, study: str = "s", **settings) -> tuple[list[Outcome], Blackboard]:

@@ -71,6 +71,7 @@ class Worker:
         self.poll_s = poll_s
         self.record = WorkerRecord(self.name, socket.gethostname(), os.getpid())
         self._began = self._mark = time.monotonic()
+        self._had_work = False
 
     def run(
         self, *, jobs: int | None = None, idle_s: float | None = None, told: Callable[[Outcome], None] = lambda _: None
@@ -102,12 +103,17 @@ class Worker:
         for entry in entries:
             if entry.state == "waiting" and not self.stop() and self.board.claim(entry, self.name):
                 self._account(busy=False, work=True)
+                self._had_work = True
                 try:
                     return self._done(entry)
                 finally:
                     self._account(busy=True, work=True)
                     self._record()
-        self._account(busy=False, work=any(entry.live for entry in entries))
+        live = any(entry.live for entry in entries)
+        self._account(busy=False, work=live)
+        if live != self._had_work:  # the wait for the last jobs of others is over, and counts
+            self._record()
+        self._had_work = live
         return None
 
     def rest(self) -> None:
