@@ -10,7 +10,6 @@ import typer
 from codesign.cli.tables import terminal
 from codesign.config import parse_model
 from codesign.config.search import SearchConfig
-from codesign.errors import ConfigError
 from codesign.rundir import read_json
 
 __all__ = ["is_search_folder", "register", "resume_search"]
@@ -58,17 +57,16 @@ def _run(model: SearchConfig, run: Path, *, folder: Path, workers: int) -> None:
     def tell(message: str) -> None:
         screen.print(f"  {message}", highlight=False, markup=False, soft_wrap=True)
 
-    if model.family == "pipeline":
-        raise ConfigError("family: `cods search` does not search pipelines yet; see docs/search_luts.md")
     from codesign.search.loop import run_search
 
-    _summary(run_search(model, run, folder=folder, workers=workers, tell=tell), run)
+    _summary(run_search(model, run, folder=folder, workers=workers, tell=tell), run, family=model.family)
 
 
-def _summary(result: dict[str, Any], run: Path) -> None:
+def _summary(result: dict[str, Any], run: Path, *, family: str) -> None:
+    from codesign.report.lut_search_page import lut_search_table
     from codesign.report.search_page import result_tables
 
     console = terminal()
-    for table in result_tables(result):
+    for table in result_tables(result) if family == "engine" else [lut_search_table(result)]:
         console.print(table)
     console.print(f"report: {run / 'report.html'}", soft_wrap=True, highlight=False)

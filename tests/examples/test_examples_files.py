@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 
 from codesign.cli.app import app
 from codesign.config import BuildConfig, parse_build, parse_model, read_yaml
+from codesign.config.search import SearchConfig
 from codesign.line import new_line
+from codesign.search.luts.run import lut_search_config
 from codesign.sweep import SweepConfig, point_config, points, run_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +25,8 @@ EXAMPLES = ROOT / "examples"
 DOCUMENT = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
 FILES = sorted(EXAMPLES.glob("*.yaml"))
 SWEEPS = [path for path in FILES if path.stem.startswith("sweep_")]
-BUILDS = [path for path in FILES if path not in SWEEPS]
+SEARCHES = [path for path in FILES if path.stem.startswith("search_")]
+BUILDS = [path for path in FILES if path not in SWEEPS and path not in SEARCHES]
 
 
 def names(paths: list[Path]) -> list[str]:
@@ -55,6 +58,17 @@ def test_every_point_of_a_sweep_is_a_legal_build(path):
     built = [point_config(base, point, sweep.name) for point in grid]
     shapes = {(c.topology.topology("t", inputs=64, answers=10, task="classification"), c.seed) for c in built}
     assert len(shapes) == 8, "two points of the grid are the same network"
+
+
+@pytest.mark.parametrize("path", SEARCHES, ids=names(SEARCHES))
+def test_a_search_parses(path):
+    config = parse_model(SearchConfig, path)
+    assert config.name == path.stem
+    if config.family == "pipeline":
+        asked = lut_search_config(config, folder=path.parent)
+        hand = parse_build(EXAMPLES / f"{path.stem.removeprefix('search_')}.yaml")
+        assert isinstance(hand, BuildConfig)
+        assert (asked.train, asked.data, asked.options.inputs) == (hand.train, hand.data, hand.inputs)
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.iterdir()), ids=lambda path: path.name)

@@ -79,8 +79,8 @@ def run_search(
     the jobs, in place of the configuration's storage.
     """
     folder = folder.resolve()
-    if config.family != "engine":
-        raise ConfigError("this search is for accelerators and networks for them; `family: pipeline` has its own")
+    if config.family == "pipeline":
+        return _pipeline(config, run, folder, workers, runner, tell)
     _preflight(config, folder)
     record = RunFolder(run)
     with record.locked():
@@ -95,6 +95,26 @@ def run_search(
         write_json(run / "result.json", result)
         write_search_report(run)
     return result
+
+
+def _pipeline(
+    config: SearchConfig, run: Path, folder: Path, workers: int, runner: Runner | None, tell: Tell
+) -> dict[str, Any]:
+    """The search of LUT networks, which are their own hardware."""
+    from codesign.search.luts.run import run_luts
+
+    def start() -> None:
+        _refuse_other(run, config)
+        _write_manifest(config, run, folder)
+
+    return run_luts(
+        config,
+        run,
+        folder=folder,
+        jobs=lambda: _open_runner(config, run, workers, runner, tell),
+        start=start,
+        tell=tell,
+    )
 
 
 def make_networks(config: SearchConfig, *, run: Path | None, **options: Any) -> Networks:

@@ -83,6 +83,8 @@ class LutSearchConfig(Section):
     """Of every network that is trained by itself; the method of `sparsity` is a choice of the space."""
     rtl: RtlConfig = RtlConfig()
     options: LutSearchOptions = LutSearchOptions()
+    until: Literal["synth", "report"] = "synth"
+    """The last stage of each network that is built."""
     vectors: _Count | None = 200
     """Test rows that the Verilog is simulated with; None for all."""
 

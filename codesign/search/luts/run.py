@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from codesign.config import dump_yaml
 from codesign.config.search import SearchConfig
 from codesign.errors import ConfigError
+from codesign.report.lut_search_page import write_lut_search_report
 from codesign.rundir import RunFolder
 from codesign.search.jobs import Runner
 from codesign.search.luts.config import LutSearchConfig, LutSearchOptions
@@ -18,6 +20,9 @@ from codesign.search.luts.search import search_luts
 __all__ = ["lut_search_config", "run_luts"]
 
 Tell = Callable[[str], None]
+
+_VECTORS = 200
+"""Test rows that the Verilog is simulated with at the least: a clock each, so that they cost nothing."""
 
 
 def lut_search_config(config: SearchConfig, *, folder: Path) -> LutSearchConfig:
@@ -50,7 +55,8 @@ def lut_search_config(config: SearchConfig, *, folder: Path) -> LutSearchConfig:
         data=config.data,
         train=config.train,
         options=LutSearchOptions.read(network.options),
-        vectors=config.realise.images,
+        until="report",
+        vectors=max(_VECTORS, config.realise.images),
     )
 
 
@@ -62,7 +68,7 @@ def run_luts(
     jobs: Callable[[], AbstractContextManager[Runner]],
     start: Callable[[], None] = lambda: None,
     tell: Tell = lambda _: None,
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """Search into RUN and return what stands in RUN/result.json; the same again goes on where it was killed.
 
     jobs: opens what does the jobs; start: writes the folder's manifest, once it is locked. The winner's folder of
@@ -73,9 +79,11 @@ def run_luts(
         start()
         with jobs() as runner:
             found = search_luts(asked, runner, run, lambda phase, line: tell(f"{phase}: {line}"), data_folder=folder)
-    design = Path(found.folder) / "5_emit" / "design"
-    if design.is_dir():
+    made = Path(found.folder)
+    if (made / "5_emit" / "design").is_dir():
         target = run / "design"
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(design, target)
+        shutil.copytree(made / "5_emit" / "design", target)
+        shutil.copy2(made / "report.html", run / "network.html")
+    write_lut_search_report(run, config=dump_yaml(config.model_dump(mode="json", exclude_defaults=True)))
     return found.as_dict()

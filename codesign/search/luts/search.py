@@ -111,11 +111,17 @@ class LutSearchResult:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         found = self.relaxation
+        config = self.problem.config
         return {
+            "name": config.name,
+            "seed": config.seed,
+            "device": config.device,
+            "limits": dict(config.limits),
             "point": dict(self.point),
             "build": dict(self.build),
             "figures": {name: [f.value, f.unit, f.origin] for name, f in self.figures.items()},
             "epochs": self.epochs,
+            "steps": [[step.step, step.found_cost] for step in found.found.steps],
             "logged_steps": len(found.found.steps),
             "logged_steps_over_a_limit": found.over,
             "drop": {"relaxed": found.relaxed, "discrete": found.discrete, "trained_alone": self.alone},
@@ -406,7 +412,7 @@ def search_luts(
     while queue and winner is None:
         batch, queue = queue[: options.finalists], queue[options.finalists :]
         progress("line", f"building {len(batch)} networks in full")
-        outcomes = realise([builds[i] for i in batch], runner, folder=data_folder)
+        outcomes = realise([builds[i] for i in batch], runner, folder=data_folder, until=config.until)
         judged = [_judged(config, out) for out in outcomes]
         finalists += [(first[i], out) for i, out in zip(batch, judged, strict=True)]
         for i, out in zip(batch, judged, strict=True):

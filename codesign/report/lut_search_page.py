@@ -1,0 +1,103 @@
+"""The report of a search of LUT networks: its result under its limits, every network that was built, the drop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from codesign.report.page import _embed, _environment, _plotly_script
+from codesign.report.plots import new_figure
+from codesign.rundir import read_json, write_text
+
+__all__ = ["lut_search_table", "result_rows", "write_lut_search_report"]
+
+_FIGURES = (
+    ("accuracy, validation", "accuracy_validation"),
+    ("accuracy, test", "accuracy_test"),
+    ("LUTs", "luts"),
+    ("flip-flops", "ffs"),
+    ("cycles", "cycles"),
+    ("vectors compared", "vectors_checked"),
+    ("vectors that differ", "vectors_mismatched"),
+)
+
+
+def result_rows(result: Mapping[str, Any]) -> list[list[str]]:
+    """Figure, value, limit and origin of the network that was found."""
+    rows: list[list[str]] = []
+    for title, name in _FIGURES:
+        if name not in result["figures"]:
+            continue
+        value, unit, origin = result["figures"][name]
+        said = f"{100 * value:.2f} %" if unit == "share" else f"{value:,.6g}"
+        limit = result["limits"].get(name)
+        rows.append([title, said, "" if limit is None else f"{limit:,.6g}", origin])
+    return rows
+
+
+def lut_search_table(result: Mapping[str, Any]) -> Table:
+    """What `cods search` prints at its end."""
+    table = Table(title=f"{result['name']} (seed {result['seed']}): the network that was found")
+    for heading in ("figure", "value", "limit", "origin"):
+        table.add_column(heading, justify="right" if heading in ("value", "limit") else "left")
+    for row in result_rows(result):
+        table.add_row(*row)
+    table.add_row("choices", _choices(result["point"]), "", "")
+    over = f"{result['logged_steps_over_a_limit']} of {result['logged_steps']}"
+    table.add_row("logged steps over a limit", over, "", "")
+    return table
+
+
+def write_lut_search_report(run: Path, *, config: str) -> None:
+    """Write report.html of a search's folder from its result.json; config: the search file as resolved."""
+    result = read_json(run / "result.json")
+    finalists = [
+        [
+            _choices(one["point"]),
+            one["state"] if not one["reason"] else f"{one['state']}: {one['reason']}",
+            f"{100 * one['figures']['accuracy_validation']:.2f} %" if "accuracy_validation" in one["figures"] else "",
+            f"{one['figures']['luts']:,.0f}" if "luts" in one["figures"] else "",
+            f"{one['luts_predicted']:,.0f}",
+        ]
+        for one in result["finalists"]
+    ]
+    page = (
+        _environment()
+        .get_template("lut_search.html.j2")
+        .render(
+            title=f"{result['name']} (seed {result['seed']})",
+            r=result,
+            rows=result_rows(result),
+            finalists=finalists,
+            plots=_embed(steps=_steps_plot(result)),
+            config=config,
+            script=_plotly_script(),
+        )
+    )
+    write_text(run / "report.html", page)
+
+
+def _choices(point: Mapping[str, Any]) -> str:
+    """The choices that matter, in words."""
+    depth = int(point["depth"])
+    layers = [
+        f"{point[f'l{i}_width']} tables of {point[f'l{i}_fan_in']} pins, {point[f'l{i}_bits']} bits"
+        for i in range(depth)
+    ]
+    last = f"{point.get('last_terms', 1)} of {point['last_fan_in']} pins, {point['last_bits']} bits an answer"
+    return "; ".join([*layers, last, f"a register every {point['registers_every']} stages"])
+
+
+def _steps_plot(result: Mapping[str, Any]) -> Any:
+    """LUTs predicted for the most probable network at the logged steps, and the limit."""
+    plot = new_figure("The most probable network at each logged step", height=320)
+    steps = result["steps"]
+    plot.add_scatter(x=[one[0] for one in steps], y=[one[1] for one in steps], name="LUTs, predicted", line_shape="hv")
+    if "luts" in result["limits"]:
+        plot.add_hline(y=result["limits"]["luts"], line_dash="dot", annotation_text="limit")
+    plot.update_xaxes(title="step")
+    plot.update_yaxes(title="LUTs", rangemode="tozero")
+    return plot
