@@ -33,15 +33,23 @@ RULES = {
 
 _CASE_BITS = 4_000_000
 
-_UNMAPPED = 1.4
+_UNMAPPED = 1.3
 """LUTs that yosys makes of a table of more address bits than a LUT has, written as a constant or a case statement,
-over the nodes that ABC makes of it: see benchmarks/pipeline_model.py."""
+over the nodes that ABC makes of it: assumed, between 1.0 (tables of 7 bits) and 2.1 (random tables of 12)."""
 
-_PERIOD_NS = {"ecp5": (3.1, 1.15), "ice40": (4.0, 1.9)}
-"""Clock period without logic, and for each LUT level, as nextpnr routes such designs (slowest speed grade)."""
+_LUT4 = 3.2
+"""4-input LUTs that yosys makes of what takes one 6-input LUT, carry cells counted as two: the mean of the examples'
+builds, from 2.4 (own_data) to 4.1 (nid)."""
+
+_PERIOD_NS = {"ecp5": (0.2, 1.31)}
+"""Clock period without logic, and for each emitted LUT level, fitted to what nextpnr routed of 18 builds of the
+examples on an ecp5-25f: the median error is 6 %, but a network of 100 LUTs was twice as fast (docs/search_luts.md)."""
+
+_LUT_INPUTS = 6
+"""Tables are emitted as nodes of so many inputs, on every device."""
 
 
-def rtl_config(point: Point, *, lut_inputs: int) -> RtlConfig:
+def rtl_config(point: Point) -> RtlConfig:
     """Return the section `rtl` of a build file that a point stands for."""
     word = str(point["registers"])
     registers = RegistersConfig()
@@ -53,7 +61,6 @@ def rtl_config(point: Point, *, lut_inputs: int) -> RtlConfig:
     return RtlConfig.model_validate(
         {
             "form": point["form"],
-            "lut_inputs": lut_inputs,
             "registers": registers.model_dump(),
             "interface": point["interface"],
             "stream_bits": int(point["stream_bits"]) if axi else 32,
@@ -82,7 +89,7 @@ class PipelineFamily(AcceleratorFamily):
     def __init__(self, space: Space):
         """`space`: the pipeline's own, or one of the same knobs with fewer values."""
         super().__init__(space)
-        self._mapped: tuple[LutNetwork, int, MappedNetwork] | None = None
+        self._mapped: tuple[LutNetwork, MappedNetwork] | None = None
 
     def read_network(self, path: Path) -> LutNetwork:
         """Read the network.npz of a run: that of stage `optimize`, which is what is emitted."""
@@ -109,8 +116,7 @@ class PipelineFamily(AcceleratorFamily):
             found.append(Violation("case", "", f"the tables hold {bits:,} bits, form case at most {_CASE_BITS:,}"))
         if found:
             return tuple(found)
-        lut_inputs = 6 if device is None else device.lut_inputs
-        plan = self._plan(settings, network, lut_inputs)
+        plan = self._plan(settings, network)
         word = str(settings["registers"])
         if word.startswith("depth"):
             most = int(word.removeprefix("depth"))
@@ -122,7 +128,7 @@ class PipelineFamily(AcceleratorFamily):
                         )
                     )
         if device is not None:
-            luts, ffs = self._cells(settings, network, plan, lut_inputs)
+            luts, ffs = self._cells(settings, network, plan, device)
             if luts > device.luts:
                 found.append(Violation("device_luts", "", f"{device.name} has {device.luts} LUTs, not {luts:.0f}"))
             if ffs > device.ffs:
@@ -134,8 +140,8 @@ class PipelineFamily(AcceleratorFamily):
         estimated.
         """
         settings = self.check(point, network, device)
-        plan = self._plan(settings, network, device.lut_inputs)
-        luts, ffs = self._cells(settings, network, plan, device.lut_inputs)
+        plan = self._plan(settings, network)
+        luts, ffs = self._cells(settings, network, plan, device)
         cycles = plan.wrapper.latency_cycles
         found = {
             "cycles": Figure(cycles, "cycles", "exact"),
@@ -158,7 +164,7 @@ class PipelineFamily(AcceleratorFamily):
         from codesign.simulate import write_bench
 
         settings = self.check(point, network)
-        emit(network, rtl_config(settings, lut_inputs=6), folder)
+        emit(network, rtl_config(settings), folder)
         write_bench(folder)
 
     def simulate(self, folder: Path, network: LutNetwork, inputs: ArrayLike, *, work: Path) -> Simulated:
@@ -181,22 +187,22 @@ class PipelineFamily(AcceleratorFamily):
     def _values(self, knob: str) -> list[int]:
         return [int(value) for value in self.space.knob(knob).values]
 
-    def _map(self, network: LutNetwork, lut_inputs: int) -> MappedNetwork:
+    def _map(self, network: LutNetwork) -> MappedNetwork:
         """The netlists of a network's tables; those of the last one asked for are kept."""
-        if self._mapped is None or self._mapped[0] is not network or self._mapped[1] != lut_inputs:
+        if self._mapped is None or self._mapped[0] is not network:
             from codesign.rtl.mapping import map_network
 
-            self._mapped = (network, lut_inputs, map_network(network, lut_inputs=lut_inputs))
-        return self._mapped[2]
+            self._mapped = (network, map_network(network, lut_inputs=_LUT_INPUTS))
+        return self._mapped[1]
 
-    def _plan(self, point: Point, network: LutNetwork, lut_inputs: int) -> _Plan:
-        config = rtl_config(point, lut_inputs=lut_inputs)
+    def _plan(self, point: Point, network: LutNetwork) -> _Plan:
+        config = rtl_config(point)
         hardware = encoder_in_hardware(network, config.encoder)
         mapped: dict[str, MappedStage] = {}
         if config.form == "mapped":
-            mapped = dict(self._map(network, lut_inputs).stages)
+            mapped = dict(self._map(network).stages)
         stages, indices = stage_logic(
-            network, hardware=hardware, form=config.form, lut_inputs=lut_inputs, mapped=mapped
+            network, hardware=hardware, form=config.form, lut_inputs=_LUT_INPUTS, mapped=mapped
         )
         blocks = plan_registers(stages, config.registers)
         wrapper = Wrapper(
@@ -209,14 +215,14 @@ class PipelineFamily(AcceleratorFamily):
         )
         return _Plan(stages, indices, blocks, wrapper)
 
-    def _cells(self, point: Point, network: LutNetwork, plan: _Plan, lut_inputs: int) -> tuple[float, float]:
+    def _cells(self, point: Point, network: LutNetwork, plan: _Plan, device: Device) -> tuple[float, float]:
         """LUTs and flip-flops, estimated."""
         luts, ffs = 0.0, 0.0
         for logic, index in zip(plan.stages, plan.indices, strict=True):
             stage = network.stages[index]
             if isinstance(stage, Tables):
-                nodes = len(self._map(network, lut_inputs).stages[stage.name].nodes)
-                luts += nodes * (1.0 if point["form"] == "mapped" else _spread(stage, network, index, lut_inputs))
+                nodes = len(self._map(network).stages[stage.name].nodes)
+                luts += nodes * (1.0 if point["form"] == "mapped" else _spread(stage, network, index))
             elif isinstance(logic, SumsLogic):
                 luts += sum(_adder(heap) for heap in logic.heaps)
             elif isinstance(stage, Decide):
@@ -224,7 +230,7 @@ class PipelineFamily(AcceleratorFamily):
                     1 if len(stage.inputs) == 1 else (len(stage.inputs) - 1) * max(f.bits for f in stage.inputs) * 1.3
                 )
             elif isinstance(stage, Encode):
-                luts += _comparators(stage, _read(network), lut_inputs)
+                luts += _comparators(stage, _read(network))
         for block in plan.blocks:
             if block.register:
                 logic = plan.stages[block.stage]
@@ -242,12 +248,13 @@ class PipelineFamily(AcceleratorFamily):
             ffs += plan.wrapper.input_bits + 2 * (beats + sent).bit_length() + plan.wrapper.output_bits + 6
             ffs += plan.wrapper.output_bits if sent > 1 else 0
             luts += 2 * (beats + sent).bit_length() + beats + plan.wrapper.output_bits + 8
-        return luts + plan.wrapper.registers, ffs
+        luts += plan.wrapper.registers
+        return luts * (_LUT4 if device.lut_inputs == 4 else 1.0), ffs
 
 
-def _spread(stage: Tables, network: LutNetwork, index: int, lut_inputs: int) -> float:
+def _spread(stage: Tables, network: LutNetwork, index: int) -> float:
     """What the tables of a stage take where yosys maps them, over the nodes that ABC makes of them."""
-    wide = [address_bits(n.sources, network.stage_inputs(index)) > lut_inputs for n in stage.neurons]
+    wide = [address_bits(n.sources, network.stage_inputs(index)) > _LUT_INPUTS for n in stage.neurons]
     return 1.0 + (_UNMAPPED - 1.0) * (sum(wide) / max(1, len(wide)))
 
 
@@ -270,7 +277,7 @@ def _read(network: LutNetwork) -> list[int]:
     return list(range(len(network.code_inputs)))
 
 
-def _comparators(stage: Encode, read: list[int], lut_inputs: int) -> int:
+def _comparators(stage: Encode, read: list[int]) -> int:
     """LUTs of the comparators of an encoder's signals that are read."""
     from codesign.rtl.compare import at_least
 
@@ -280,7 +287,7 @@ def _comparators(stage: Encode, read: list[int], lut_inputs: int) -> int:
         luts: list[int] = []
         for threshold in feature.word_thresholds():
             bits = len(at_least([""] * feature.word.bits, threshold, feature.word.format)[1])
-            luts.append(0 if bits <= 1 else -(-(bits - 1) // (lut_inputs - 1)))
+            luts.append(0 if bits <= 1 else -(-(bits - 1) // (_LUT_INPUTS - 1)))
         each += luts if stage.coding == "thermometer" else [sum(luts)]
     return sum(each[signal] for signal in read)
 

@@ -39,7 +39,7 @@ def test_every_register_setting_has_the_cycles_that_are_emitted(family, network,
             continue
         cost = family.cost(point, network, TARGET)
         folder = tmp_path / str(number)
-        design = emit(network, rtl_config(point, lut_inputs=TARGET.lut_inputs), folder)
+        design = emit(network, rtl_config(point), folder)
         assert cost["cycles"].value == design.latency_cycles and cost["cycles"].origin == "exact", point
         assert cost["interval"].value == design.initiation_interval
         assert cost["depth"].value == max(design.depths)
