@@ -10,6 +10,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "MismatchError",
+    "NotProven",
     "RunError",
     "SpaceError",
     "StorageError",
@@ -56,6 +57,10 @@ class TableTooLarge(CodesignError):
 
 class MismatchError(CodesignError):
     """Two forms of one network disagree; names layer, neuron, input code, wanted and got."""
+
+
+class NotProven(CodesignError):
+    """A formal proof that did not end within its limits: neither proven nor refuted."""
 
 
 class ToolNotFound(CodesignError):

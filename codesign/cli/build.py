@@ -93,14 +93,28 @@ def verify(
         int | None,
         typer.Option(min=0, help="Random engines with random programs beside an engine's own, 3 by default."),
     ] = None,
+    formal: Annotated[
+        bool, typer.Option("--formal", help="Prove a pipeline for every input as well (yosys, ABC).")
+    ] = False,
+    proof_seconds: Annotated[float, typer.Option(min=1.0, help="Time limit of one formal proof.")] = 60.0,
 ) -> None:
     """Check again that trained network, tables (or integers), every form after them, and Verilog all agree."""
     from codesign.line import open_run
     from codesign.verify import verify_run, verify_table
 
     with StageProgress() as progress:
-        checks = verify_run(open_run(run, notify=progress.notify), pairs=pairs)
+        line = open_run(run, notify=progress.notify)
+        checks = verify_run(line, pairs=pairs)
     terminal().print(verify_table(checks))
+    if not formal:
+        return
+    from codesign.verify.formal import formal_table, prove_run, require_proven
+
+    with StageProgress() as progress:
+        line.notify = progress.notify
+        tallies = prove_run(line, timeout_s=proof_seconds)
+    terminal().print(formal_table(tallies))
+    require_proven(tallies)
 
 
 def sweep(

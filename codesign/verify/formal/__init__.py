@@ -1,0 +1,6 @@
+"""Formal proofs of a finished run of the family `pipeline`, with yosys and ABC."""
+
+from codesign.verify.formal.result import Proof, Tally, formal_table, require_proven
+from codesign.verify.formal.run import DEFAULT_SECONDS, prove_run
+
+__all__ = ["DEFAULT_SECONDS", "Proof", "Tally", "formal_table", "prove_run", "require_proven"]
