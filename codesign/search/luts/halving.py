@@ -22,9 +22,8 @@ __all__ = ["Trainer", "halve"]
 class Trainer:
     """Trains build files for so many epochs; `builds` by candidate. `rows` counts the training rows.
 
-    Each rung is a training of its own, with a whole schedule of the learning rate: networks stopped in the middle of a
-    long schedule are still noisy, and learned sources unsettled, so that their order says little (tried on both data
-    sets of docs/search_luts.md). What is trained anew is counted.
+    Each rung is a training of its own, with a whole schedule of the learning rate: in the middle of a long schedule
+    the rate is still high and learned sources are unsettled (docs/search_luts.md). What is trained anew is counted.
     """
 
     builds: Mapping[int, BuildConfig]
