@@ -4,15 +4,8 @@ from codesign.search.luts.config import LIMITS, LutSearchConfig, LutSearchOption
 from codesign.search.luts.content import Content, LayerContent, network_layers, read_content
 from codesign.search.luts.figures import Figures
 from codesign.search.luts.lut_model import LutModel, calibrated, held_out
-from codesign.search.luts.search import (
-    Candidate,
-    LutProblem,
-    LutSearchResult,
-    Relaxation,
-    build_of,
-    realise,
-    search_luts,
-)
+from codesign.search.luts.problem import Candidate, LutProblem, Relaxation
+from codesign.search.luts.search import LutSearchResult, build_of, realise, search_luts
 
 __all__ = [
     "LIMITS",

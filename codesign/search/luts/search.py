@@ -12,76 +12,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import torch
 
 from codesign.accel import Figure, device
 from codesign.accel.space import Value
 from codesign.config import BuildConfig, SynthConfig
-from codesign.errors import ConfigError, SpaceError
+from codesign.errors import SpaceError
 from codesign.rundir import write_json
 from codesign.search.evolution import Halving
-from codesign.search.gradient import Found, GradientConfig, Limit, Limited, gradient_search
 from codesign.search.jobs import Job, Outcome, Runner
 from codesign.search.luts.config import LutSearchConfig
-from codesign.search.luts.content import encoder_luts
-from codesign.search.luts.figures import EVERY, Corrected, Figures
+from codesign.search.luts.figures import EVERY
 from codesign.search.luts.halving import halve
-from codesign.search.luts.lut_model import calibrated
-from codesign.search.luts.score import PathScore
-from codesign.search.luts.supernet import LutSuperNet, encoded
-from codesign.search.networks import network_space
+from codesign.search.luts.problem import Candidate, LutProblem, Progress, Relaxation, silent
 from codesign.search.networks.tables import TableSpace
 
 if TYPE_CHECKING:
     from codesign.data import DataSet
 
-__all__ = ["Candidate", "LutProblem", "LutSearchResult", "Relaxation", "build_of", "realise", "search_luts"]
-
-_SHARP = 2.0
-"""Logits a point of accuracy, where networks are drawn at the end."""
-
-Progress = Callable[[str, str], None]
-"""Called with a phase and a line of text."""
-
-
-def _silent(phase: str, line: str) -> None:
-    """Tell nobody."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A network of the shortlist. score: its accuracy in the shared tables; luts, ffs: predicted, cycles: exact."""
-
-    point: Mapping[str, Value]
-    score: float
-    luts: float
-    ffs: float
-    cycles: int
-
-
-@dataclass(frozen=True)
-class Relaxation:
-    """What the super-network gave.
-
-    found: the search in it (scores are in points of accuracy). over: logged steps at which a
-    limit was exceeded. relaxed, discrete: validation accuracy in the shared tables of networks drawn from the final
-    distribution, in the mean, and of the most probable one; epochs: passes over the training rows.
-    """
-
-    found: Found
-    over: int
-    relaxed: float
-    discrete: float
-    candidates: tuple[Candidate, ...]
-    epochs: float
+__all__ = ["LutSearchResult", "build_of", "realise", "search_luts"]
 
 
 @dataclass(frozen=True)
@@ -146,199 +98,6 @@ class LutSearchResult:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class _Unused:
-    """`least` over a figure: at most 1 where the figure is at least `least`."""
-
-    figure: Corrected
-    least: float
-
-    def __call__(self, weights: Sequence[torch.Tensor]) -> torch.Tensor:
-        return self.least / self.figure(weights)
-
-    def at(self, indices: Sequence[int]) -> float:
-        return self.least / max(1e-9, self.figure.at(indices))
-
-
-class LutProblem:
-    """A space, data, a device and limits: what is legal, and what each network would cost as far as is known."""
-
-    def __init__(self, config: LutSearchConfig, *, folder: Path = Path(), data: DataSet | None = None):
-        """folder: what relative paths are relative to. A limit that no network keeps is a SpaceError in `search`."""
-        from codesign.data import load
-        from codesign.extract.thresholds import encode_stage
-        from codesign.nn.inputs import fit_encoder
-
-        self.config = config
-        space = network_space(config.space)
-        if not isinstance(space, TableSpace):
-            raise ConfigError(f"network space {config.space!r} must be of kind tables, not {space.file.kind!r}")
-        self.space = space
-        self.data = load(config.data, folder=folder) if data is None else data
-        answers = 1 if self.data.answers == 2 else self.data.answers
-        if self.data.inputs != space.file.inputs or space.file.answers not in (answers, self.data.answers):
-            raise ConfigError(
-                f"network space {space.name!r} is for {space.file.inputs} features and {space.file.answers} answers; "
-                f"data {self.data.name!r} has {self.data.inputs} and {self.data.answers}"
-            )
-        self.device = device(config.device)
-        options = config.options
-        self.model = calibrated(self.device.family)
-        rng = np.random.default_rng(0)
-        stage = encode_stage(
-            fit_encoder(
-                options.inputs,
-                self.data,
-                topology=space.topology(space.draw(rng=rng)),
-                quantizer=config.train.quantizer,
-                quantizer_options=config.train.quantizer_options,
-            ),
-            name="encode",
-        )
-        hardware = stage.in_hardware and config.rtl.encoder != "outside"
-        self.encoder = encoder_luts(stage if hardware else None, lut_inputs=self.device.lut_inputs)
-        self.figures = Figures(
-            space,
-            self.model,
-            every=options.registers_every,
-            encoder=0.0 if self.encoder is None else float(self.encoder.mean()),
-            stands=hardware,
-            lut_inputs=self.device.lut_inputs,
-        )
-        margin = options.margin if options.margin is not None else 1 - math.exp(-self.model.spread)
-        bounds = {"luts": self.figures.luts, "ffs": self.figures.ffs, "cycles": self.figures.cycles}
-        self.limits = [
-            Limit(name, figure, config.limits[name] * (1.0 if name == "cycles" else 1 - margin))
-            for name, figure in bounds.items()
-            if name in config.limits
-        ]
-        bounded = list(self.limits)
-        if options.fill and "luts" in config.limits:
-            bounded.append(Limit("LUTs unused", _Unused(self.figures.luts, options.fill * config.limits["luts"]), 1.0))
-        refusal = lru_cache(maxsize=200_000)(self.refusal)
-        self.legal = Limited(self.figures.sizes, bounded, refusal=refusal)
-        held = options.hold == "projection"
-        self.trained = self.legal if held else Limited(self.figures.sizes, [], refusal=refusal)
-        """What the super-network trains: with a penalty alone, networks over the limits too."""
-
-    def refusal(self, indices: tuple[int, ...]) -> str:
-        """Why a network is illegal by shape, or ""."""
-        point = self.figures.point(indices)
-        point.pop(EVERY)
-        if reason := self.space.refusal(point):
-            return reason
-        most = self.config.limits.get("address_bits")
-        if most is not None:
-            topology = self.space.topology(point)
-            for index, layer in enumerate(topology.layers):
-                if (bits := topology.address_bits(index)) > most:
-                    return f"layer {layer.name!r} has {bits} address bits; the limit is {most:g}"
-        return ""
-
-    def canonical(self, indices: Sequence[int]) -> tuple[int, ...]:
-        """Indices with every choice that does not matter at its first candidate."""
-        point = self.figures.point(indices)
-        every = point.pop(EVERY)
-        return self.figures.indices({**self.space.canonical(point), EVERY: every})
-
-    def candidate(self, indices: Sequence[int], score: float) -> Candidate:
-        """A network with its predicted figures."""
-        f = self.figures
-        return Candidate(f.point(indices), score, f.luts.at(indices), f.ffs.at(indices), round(f.cycles.at(indices)))
-
-    def relax(self, progress: Progress = _silent) -> Relaxation:
-        """Search in shared tables; see `search_luts`."""
-        config, options, data, space = self.config, self.config.options, self.data, self.space
-        threads = torch.get_num_threads()
-        torch.set_num_threads(config.train.threads or threads)
-        try:
-            rows = (len(data.x_train), len(data.x_validation))
-            net = LutSuperNet(
-                space, encoded(space, data, inputs=options.inputs, rows=rows), train=config.train, seed=config.seed
-            )
-            batches = max(4, round(options.epochs * rows[0] / min(config.train.batch_size, rows[0])))
-            score = PathScore(
-                net,
-                self.figures,
-                self.trained,
-                answers=(np.asarray(data.y_train), np.asarray(data.y_validation)),
-                batches=batches,
-                encoder=self.encoder,
-                seed=config.seed,
-            )
-            first = int(batches * options.warm_up)
-            progress("super-network", f"{first} batches of networks drawn uniformly")
-            score.warm_up(first)
-            settings = GradientConfig(
-                steps=max(1, (batches - first) // score.each),
-                learning_rate=0.02,
-                cost_weight=options.cost_weight,
-                entropy_weight=0.05,
-                hold=options.hold,
-                log_every=max(1, (batches - first) // score.each // 40),
-            )
-            found = gradient_search(
-                score,
-                self.figures.luts,
-                legal=self.legal,
-                config=settings,
-                seed=config.seed,
-                progress=lambda step: progress(
-                    "super-network",
-                    f"step {step.step}: {step.found_cost:.0f} LUTs predicted, {step.entropy_bits:.1f} bits undecided, "
-                    f"accuracy lately {score.effects.mean:.4f}{'' if step.legal else ', over a limit'}",
-                ),
-            )
-            return self._drawn(score, found, rows[0])
-        finally:
-            torch.set_num_threads(threads)
-
-    def _drawn(self, score: PathScore, found: Found, rows: int) -> Relaxation:
-        """Draw networks from what is left of the distribution, and rank them in the shared tables."""
-        effects = score.effects
-        chances = [
-            np.exp(_SHARP * (effects.effects[s : s + n] - effects.effects[s : s + n].max()))
-            for s, n in zip(effects.starts[:-1], effects.sizes, strict=True)
-        ]
-        best = self.canonical(found.found)
-        if not self.legal.holds(best) and self.config.options.hold == "projection":
-            best = self.canonical(self.legal.nearest([np.log(one / one.sum()) for one in chances]))
-        seen = {best: score.accuracy(best)}
-        drawn: list[float] = []
-        for _ in range(4 * self.config.options.drawn):
-            if len(seen) > self.config.options.drawn:
-                break
-            at = self.canonical(score.draw(chances))
-            if at not in seen:
-                seen[at] = score.accuracy(at)
-                self.figures.observe(at, score.read(at))
-            drawn.append(seen[at])
-        legal = {at: value for at, value in seen.items() if self.legal.holds(at)}
-        order = sorted(legal, key=lambda at: -legal[at])
-        ranked = _each_depth_first(order, self.figures)
-        return Relaxation(
-            found,
-            found.violations,
-            float(np.mean(drawn)) if drawn else seen[best],
-            seen[best],
-            tuple(self.candidate(at, legal[at]) for at in ranked),
-            score.trained / rows,
-        )
-
-
-def _each_depth_first(order: Sequence[tuple[int, ...]], figures: Figures) -> list[tuple[int, ...]]:
-    """Order networks, best first, so that depths take turns: shared tables favour what learns fast."""
-    queues: dict[int, list[tuple[int, ...]]] = {}
-    for at in order:
-        queues.setdefault(int(figures.point(at)["depth"]), []).append(at)
-    found: list[tuple[int, ...]] = []
-    while len(found) < len(order):
-        for queue in queues.values():
-            if queue:
-                found.append(queue.pop(0))
-    return found
-
-
 def build_of(config: LutSearchConfig, space: TableSpace, point: Mapping[str, Value]) -> BuildConfig:
     """The build file of a network: family pipeline, trained by the search's own recipe."""
     plain = {name: value for name, value in point.items() if name != EVERY}
@@ -370,7 +129,7 @@ def search_luts(
     config: LutSearchConfig,
     runner: Runner,
     folder: Path,
-    progress: Progress = _silent,
+    progress: Progress = silent,
     *,
     data_folder: Path = Path(),
     data: DataSet | None = None,
