@@ -171,6 +171,8 @@ class Loop:
         if trial is None:  # nothing yet: the search method itself is asked for a part of what is due
             trial = self.hardware.adapt(network, max(1, left // 3)).best
         if trial is None:
+            trial = self.hardware.adapt(network, max(0, due - self.hardware.used)).best
+        if trial is None:
             raise self.hardware.explain_nothing(network)
         return trial.point
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 import numpy as np
+import torch
+import yaml
 
 from codesign.accel import Device, device
 from codesign.accel.engine import EnginePoint
@@ -22,12 +25,13 @@ from codesign.search.loop.designs import Candidate
 from codesign.search.loop.networks import Networks, Point, widest
 from codesign.search.networks import CellSpace, load_accuracies
 from codesign.search.networks.cell_cost import CellCosts, CellFigures
+from codesign.search.networks.cells import CellSpaceFile
 from codesign.search.networks.predictor import cell_features
 from codesign.search.objective import OBJECTIVES
 
 __all__ = ["CellNetworks", "reference_cell"]
 
-_STEPS = 100
+_STEPS, _ROUNDS = 60, 2
 
 
 def reference_cell(figures: CellFigures, validation: np.ndarray) -> int:
@@ -45,6 +49,13 @@ def reference_cell(figures: CellFigures, validation: np.ndarray) -> int:
     return int(np.where(figures.valid, validation, -1.0).argmax())
 
 
+@lru_cache(maxsize=4)
+def _known_of(text: str) -> tuple[CellCosts, tuple[str, ...]]:
+    """The costs of a space's cells, and their architectures by number: the same for every search of that space."""
+    space = CellSpace(CellSpaceFile.model_validate(yaml.safe_load(text)))
+    return CellCosts(space), tuple(space.arch(space.choices.point(n)) for n in range(space.choices.size))
+
+
 class CellNetworks(Networks):
     """Cells of one space with the accuracies of one data set.
 
@@ -54,6 +65,7 @@ class CellNetworks(Networks):
 
     def __init__(self, config: SearchConfig, space: CellSpace, **options: Any):
         super().__init__(config, **options)
+        torch.set_num_threads(1)  # so that the same search is the same on every machine
         if config.network.accuracy is None:
             raise ConfigError("network.accuracy: a space of cells needs the data set of its accuracies, e.g. cifar10")
         figure = OBJECTIVES.get(config.objective.figure, config.objective.figure)
@@ -65,9 +77,8 @@ class CellNetworks(Networks):
             )
         self.space, self.target = space, device(config.device)
         self.table = load_accuracies(config.network.accuracy)
-        self.costs = CellCosts(space)
-        rows = [self.table.row(space.arch(space.choices.point(number))) for number in range(space.choices.size)]
-        self._rows = np.array(rows)
+        self.costs, archs = _known_of(space.text())
+        self._rows = np.array([self.table.row(arch) for arch in archs])
         self.known: dict[int, float] = {}
         self.steps: list[Step] = []
         self.violations = 0
@@ -132,6 +143,7 @@ class CellNetworks(Networks):
                 figure=cast(Literal["cycles", "latency_us", "energy_nj", "edp"], self.figure),
                 limits=kept,
                 queries=queries,
+                rounds=_ROUNDS,
                 least_accuracy=least,
                 known=self.known,
                 config=GradientConfig(**{"steps": _STEPS, **self.config.network.options}),

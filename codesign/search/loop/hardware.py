@@ -41,6 +41,9 @@ _REFERENCES = 2
 _PROPOSALS = 4
 """Points that the trained agent proposes for a network, before any evaluation of it."""
 
+_LISTED = 20_000
+"""Points of the largest space that is swept for its optimum where a family costs point by point."""
+
 
 def family_of(config: SearchConfig, folder: Path) -> AcceleratorFamily:
     """The family that `hardware.space` names; a path is relative to `folder`."""
@@ -144,9 +147,12 @@ class Hardware:
 
     def train(self, networks: Sequence[Candidate], budget: int) -> None:
         """Train the agent over networks with at most `budget` evaluations; it goes on with what it learned before."""
+        import torch
+
         from codesign.search.agent import HardwareAgent
         from codesign.search.settings import AgentSettings
 
+        torch.set_num_threads(1)
         settings = AgentSettings()
         objective = self.correction.objective(self.goal)
         problems: list[Problem] = []
@@ -240,8 +246,11 @@ class Hardware:
 
     def _searcher(self, method: str, problem: Problem) -> Searcher:
         if method == "agent":
+            import torch
+
             from codesign.search.agent_search import AgentSearch
 
+            torch.set_num_threads(1)
             return AgentSearch(problem, seed=self.seed, policy=self._policy)
         kinds: dict[str, Callable[..., Searcher]] = {
             "random": RandomSearch,
@@ -260,15 +269,23 @@ class Hardware:
 
     def explain_nothing(self, candidate: Candidate) -> SpaceError:
         """Why no evaluated point of a network may win: the budget is contradictory, or the evaluations were too few."""
+        problem = self.problem(candidate)
         history = self.histories[candidate.label]
         states = ", ".join(f"{count} {state}" for state, count in history.states().items() if count)
         problem = self.problem(candidate)
-        reason = next((trial.reason for trial in history.trials if trial.reason), "no point was evaluated")
+        reason = next((f"for instance: {t.reason}" for t in history.trials if t.reason), "no point was evaluated")
+        least = [
+            f"{name} at most {most:g}, the least met is {min(met):g}"
+            for name, most in problem.objective.limits.items()
+            if (met := [t.figures[name].value for t in history.trials if name in t.figures])
+        ]
+        if least and history.states()["over limit"]:
+            reason = ", ".join(least)
         if problem.in_columns:
             problem.sweep()  # a SpaceError where no point of the space stays within the limits
         return SpaceError(
-            f"of {history.evaluations} accelerators evaluated for {candidate.label} none may win ({states}); for "
-            f"instance: {reason}. Allow more evaluations, or raise the limits"
+            f"of {history.evaluations} accelerators evaluated for {candidate.label} none may win ({states}): {reason}. "
+            "Allow more evaluations, or raise the limits"
         )
 
     def number(self, point: Mapping[str, Value]) -> int | None:
@@ -290,7 +307,8 @@ class Hardware:
         problem = self._made(candidate, self.correction.objective(self.goal))
         found: dict[str, dict[str, Any]] = {}
         optimum = float("nan")
-        if problem.in_columns:
+        quick = problem.space.size <= _LISTED and self.config.hardware.time_limit_s is None
+        if problem.in_columns or quick:
             swept = problem.sweep()
             optimum = swept.value
             found["exhaustive"] = {"value": optimum, "evaluations": len(swept.numbers), "ratio": 1.0}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from codesign import __version__
 from codesign.accel.engine import EnginePoint
@@ -42,6 +43,7 @@ class MapNetworks(Networks):
     def __init__(self, config: SearchConfig, space: MapSpace, *, memo: Path | None = None, **options: Any):
         """memo: a folder that keeps finished searches of the super-network, for `cods resume`."""
         super().__init__(config, **options)
+        torch.set_num_threads(1)  # so that the same search is the same on every machine
         if config.data is None:
             raise ConfigError("data: a space of convolutional networks needs data to train on")
         if config.network.method != "gradient" and config.network.method != "reference":

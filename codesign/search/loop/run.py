@@ -22,14 +22,12 @@ from codesign.report.search_page import write_search_report
 from codesign.rundir import RunFolder, digest_json, read_json, write_json, write_text
 from codesign.search.jobs import Runner
 from codesign.search.loop.alternate import Loop, LoopResult
-from codesign.search.loop.cells import CellNetworks
 from codesign.search.loop.correction import Correction
 from codesign.search.loop.designs import Design
 from codesign.search.loop.events import write_events
 from codesign.search.loop.fixed import FixedNetwork
 from codesign.search.loop.hardware import Hardware, family_of, objective_of
 from codesign.search.loop.log import Log, plain_figures
-from codesign.search.loop.maps import MapNetworks
 from codesign.search.loop.networks import Networks
 from codesign.search.networks import CellSpace, MapSpace, network_space
 
@@ -130,8 +128,12 @@ def make_networks(config: SearchConfig, *, run: Path | None, **options: Any) -> 
             "Give its network as `network.file`"
         )
     if isinstance(space, CellSpace):
+        from codesign.search.loop.cells import CellNetworks
+
         return CellNetworks(config, space, **options)
     if isinstance(space, MapSpace):
+        from codesign.search.loop.maps import MapNetworks
+
         return MapNetworks(config, space, memo=run / "networks" if run is not None else None, **options)
     raise ConfigError(
         f"network.space: {space.name!r} is of kind {space.file.kind!r}, not cells or maps, which engines run"
@@ -168,9 +170,6 @@ def run_arm(
 
 
 def _search(config: SearchConfig, run: Path, folder: Path, jobs: Runner, log: Log, tell: Tell) -> dict[str, Any]:
-    import torch
-
-    torch.set_num_threads(1)  # the same bytes on every machine, and so the same search again
     arms = list(ARMS) if config.table else [_only_arm(config)]
     results: dict[str, Any] = {}
     rivals: dict[str, Any] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +39,13 @@ class Accuracies:
 
     def row(self, arch: str) -> int:
         """Row of an architecture; a ConfigError where it is none."""
-        operations_of(arch)
-        return _rows(self.archs)[arch]
+        if arch not in self._row_of:
+            operations_of(arch)
+        return self._row_of[arch]
 
-
-@lru_cache(maxsize=4)
-def _rows(archs: tuple[str, ...]) -> dict[str, int]:
-    return {arch: row for row, arch in enumerate(archs)}
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {arch: row for row, arch in enumerate(self.archs)}
 
 
 def load_accuracies(data_set: str, *, path: Path | None = None) -> Accuracies:

@@ -1,0 +1,156 @@
+"""The loop over NAS-Bench-201 cells on engines, with a made-up table: budgets, accuracy, the 2 x 2, the same again."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from loop_toys import Told
+
+import codesign.search.loop.cells as loop_cells
+from codesign.accel import Figure, device
+from codesign.accel.engine import EnginePoint
+from codesign.accel.engine.defaults import default_point
+from codesign.accel.engine.validate import validate
+from codesign.config.search import SearchConfig
+from codesign.errors import ConfigError, SpaceError
+from codesign.ir.integer_random import random_network
+from codesign.search.loop import ARMS, Log, run_search
+from codesign.search.loop.cells import CellNetworks
+from codesign.search.loop.networks import widest
+from codesign.search.networks import Accuracies, network_space
+from codesign.search.networks.cell_cost import CellCosts
+from codesign.search.networks.predictor import cell_features
+
+SPACE = """\
+name: few
+family: engine
+knobs:
+  pe: {values: [2, 4, 8]}
+  simd: {values: [2, 4, 8]}
+  weight_bits: {values: [4, 8]}
+  activation_bits: {values: [4, 8]}
+  weight_depth: {values: [256, 1024, 4096]}
+  bank_depth: {values: [1024, 4096]}
+  accumulator_bits: {values: [16, 24]}
+  multiplier: {values: [lut, dsp]}
+  pipeline: {values: [0, 2]}
+"""
+
+
+@pytest.fixture(scope="module")
+def table() -> Accuracies:
+    """Accuracies made of the cells' features."""
+    space = network_space("nasbench201")
+    features = cell_features(space.all_operations())
+    rough = 70 + 3 * features[:, 31] + 2 * features[:, 30] - features[:, 32] + 2 * features[:, 34]
+    truth = np.minimum(rough, 95) + np.random.default_rng(0).normal(0, 0.2, len(rough))
+    archs = tuple(space.arch(space.choices.point(number)) for number in range(space.choices.size))
+    return Accuracies("cifar10", archs, truth, truth + 5, ())
+
+
+@pytest.fixture
+def made(table, monkeypatch):
+    """The loop reads the made-up table."""
+    monkeypatch.setattr(loop_cells, "load_accuracies", lambda name: table)
+    return table
+
+
+def exact(job):
+    """Outcomes as a right build would give them; LUTs a tenth over the estimate."""
+    from codesign.accel.engine.cost import engine_cost
+    from codesign.config import ConvTopologyConfig
+
+    section = ConvTopologyConfig.model_validate(job.spec["topology"])
+    topology = section.topology("n", inputs=3072, answers=10)
+    cost = engine_cost(EnginePoint.from_dict(job.spec["point"]), random_network(topology, seed=0), device("ecp5-85f"))
+    return {
+        "cycles": Figure(cost["cycles"].value, "cycles", "simulated"),
+        "luts": Figure(1.1 * cost["luts"].value, "LUTs", "synthesised"),
+    }
+
+
+def config_of(folder, **changes):
+    (folder / "few.yaml").write_text(SPACE)
+    plain = {
+        "name": "cells",
+        "device": "ecp5-85f",
+        "hardware": {"space": "few.yaml", "method": "genetic", "evaluations": 45},
+        "network": {"space": "nasbench201", "accuracy": "cifar10", "evaluations": 60, "options": {"steps": 20}},
+        "loop": {"rounds": 2, "draw": 3, "shortlist": 2},
+        "rivals": False,
+    }
+    for section, values in changes.items():
+        plain[section] = {**plain[section], **values} if isinstance(values, dict) else values
+    return SearchConfig.model_validate(plain)
+
+
+def test_the_two_by_two_at_equal_budgets(made, tmp_path):
+    result = run_search(config_of(tmp_path, table=True), tmp_path / "run", folder=tmp_path, runner=Told(exact))
+    arms = result["arms"]
+    assert list(arms) == list(ARMS)
+    assert [arms[a]["evaluations"] for a in ("both", "hardware", "network", "neither")] == [45, 45, 0, 0]
+    assert [arms[a]["network_evaluations"] for a in ("hardware", "neither")] == [1, 1]
+    assert all(arms[a]["network_evaluations"] <= 60 for a in ("both", "network"))
+    reference = arms["neither"]["best"]
+    for arm in arms.values():
+        assert arm["best"]["accuracy"] >= reference["accuracy"] - 0.5
+        assert arm["best"]["figures"]["luts"][2] == "synthesised" and arm["best"]["figures"]["cycles"][2] == "simulated"
+        assert arm["accuracy_test"][0] == pytest.approx(arm["best"]["accuracy"] + 5)
+    assert arms["both"]["best"]["value"] <= arms["hardware"]["best"]["value"] < reference["value"]
+    assert arms["network"]["best"]["hardware"] == default_point(device("ecp5-85f")).point.as_dict()
+    assert reference["hardware"] == arms["network"]["best"]["hardware"]
+    rows = [json.loads(line) for line in (tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()]
+    costed = [row for row in rows if row["arm"] == "both" and row["phase"] not in ("network", "realise")]
+    assert len({(row["network"], row["number"]) for row in costed}) == len(costed) == 45
+    looked_up = [row["network"] for row in rows if row["arm"] == "both" and row["phase"] == "network"]
+    assert len(set(looked_up)) == len(looked_up) == arms["both"]["network_evaluations"]
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert all(text in page for text in (*ARMS.values(), "measured over estimated"))
+
+
+def test_the_agent_is_trained_over_drawn_networks_and_the_same_search_ends_the_same(made, tmp_path):
+    config = config_of(tmp_path, hardware={"method": "agent", "evaluations": 150})
+    results = [run_search(config, tmp_path / name, folder=tmp_path, runner=Told(exact)) for name in ("first", "second")]
+    assert results[0] == results[1]
+    arm = results[0]["arms"]["both"]
+    rows = [json.loads(line) for line in (tmp_path / "first" / "evaluations.jsonl").read_text().splitlines()]
+    trained = {row["network"] for row in rows if row["phase"] == "train"}
+    assert len(trained) > 2 and 140 < arm["evaluations"] <= 150  # few points are valid, and all may be known
+    assert {row["phase"] for row in rows} >= {"reference", "train", "propose", "adapt", "network", "realise"}
+    assert (tmp_path / "first" / "evaluations.jsonl").read_text() == (
+        tmp_path / "second" / "evaluations.jsonl"
+    ).read_text()
+
+
+def test_reference_and_errors(made, tmp_path):
+    config = config_of(tmp_path)
+    options = {"folder": tmp_path, "seed": 0, "log": Log(None)}
+    half = CellNetworks(config, network_space("nasbench201"), **options)
+    default = default_point(device("ecp5-85f")).point
+    figures = CellCosts(network_space("nasbench201")).figures(default, device("ecp5-85f"))
+    reference = half.reference(default.as_dict())
+    order = np.array([made.row(half.space.arch(half.space.choices.point(n))) for n in range(half.space.choices.size)])
+    assert reference.accuracy == made.validation[order][figures.valid].max()
+    small = default.as_dict() | {"weight_depth": 64}
+    with pytest.raises(SpaceError, match=r"runs none of the 15,625 cells.*rule 'weight_depth' is broken by 15,625"):
+        half.reference(small)
+    with pytest.raises(ConfigError, match="needs the data set of its accuracies"):
+        CellNetworks(config_of(tmp_path, network={"accuracy": None}), network_space("nasbench201"), **options)
+    with pytest.raises(ConfigError, match="it must be latency, energy, edp or cycles"):
+        other = SearchConfig.model_validate(config.model_dump() | {"objective": {"figure": "luts"}})
+        CellNetworks(other, network_space("nasbench201"), **options)
+
+
+def test_what_runs_the_widest_weights_runs_all_weights():
+    space = network_space("nasbench201")
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        topology = space.topology(space.draw(rng=rng))
+        wide = widest(random_network(topology, seed=0))
+        for accumulator in (12, 14, 16, 20):
+            point = EnginePoint(8, 8, 4, 4, bank_depth=1024, accumulator_bits=accumulator)
+            if validate(point, wide):
+                continue
+            assert all(validate(point, random_network(topology, seed=seed)) == () for seed in range(3))
