@@ -30,7 +30,7 @@ _EXPECTED_LUTS = {
     "array.shifted": 1.8,
     "array.shifted_products": 0.1,
     "array.narrow_star": 1.2,
-    "array.pairs": 0.3,
+    "array.pairs": 1.0,
     "tree.adders": 1.0,
     "tree.whole": 1.4,
     "tree.dsp_adders": 0.5,
@@ -82,7 +82,17 @@ _EXPECTED_FFS = {
 tree without a register inside is summed by compressors, 1.4 LUTs a bit, and an AMD DSP block adds one term of it."""
 
 _LUT4_FACTOR = 1.8
-"""LUTs of four inputs that one of six inputs stands for, in `_EXPECTED_LUTS`."""
+"""LUTs of four inputs that one of six inputs stands for, in `_EXPECTED_LUTS`, where nothing else is known."""
+
+_EXPECTED_LUT4 = {
+    "array.shifted": 2.3,
+    "array.narrow_star": 2.3,
+    "array.pairs": 1.2,
+    "tree.adders": 1.9,
+    "tree.whole": 2.7,
+    "memories.lut_ram": 1.0,
+}
+"""What engine_array and engine_tree take when they are synthesised alone for LUTs of four inputs."""
 
 _LUT4_FAMILIES = ("ecp5",)
 _PULLS = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -126,8 +136,9 @@ def fit_resources(
         errors = np.abs(np.rint(estimate(terms, coefficients)) - wanted) / wanted
         return Fitted(coefficients=coefficients, fit=_errors(errors[fit]), held_out=_errors(errors[other]))
 
-    factor = _LUT4_FACTOR if family in _LUT4_FAMILIES else 1.0
-    luts = {name: value * (1.0 if name == "memories.lut_ram" else factor) for name, value in _EXPECTED_LUTS.items()}
+    luts: Mapping[str, float] = _EXPECTED_LUTS
+    if family in _LUT4_FAMILIES:
+        luts = {name: _EXPECTED_LUT4.get(name, value * _LUT4_FACTOR) for name, value in _EXPECTED_LUTS.items()}
     tools = sorted({one.tool for one in samples})
     name, _, version = ", ".join(tools).partition(" ")
     return Calibration(

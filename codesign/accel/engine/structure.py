@@ -33,7 +33,7 @@ _SOFT_PRODUCT_BITS = {"xc7": 9, "xcup": 9, "ecp5": 0}
 """Products of fewer bits are left to LUTs by yosys (DSP_Y_MINWIDTH of synth_xilinx; synth_ecp5 has no such bound)."""
 
 _ADDING = ("xc7", "xcup")
-"""Families whose DSP blocks add as well: one product a block, and one of the tree's adders with it."""
+"""Families whose DSP blocks add before and after they multiply: two weights of a pair, one of the tree's adders."""
 
 _FACTOR_BITS = {"xc7": 25, "xcup": 27, "ecp5": 18}
 """Widest factor of one DSP block."""
@@ -172,7 +172,7 @@ def structure(columns: Mapping[str, Array], family: str) -> Structure:
         "array.shifted": when(soft, n * wb * ab),
         "array.shifted_products": when(soft, n * product),
         "array.narrow_star": when(soft_star, multipliers * np.where(pairs, 2, 1) * wb * ab),
-        "array.pairs": when(pairs, multipliers * (product + wb)),
+        "array.pairs": when(pairs & (family not in _ADDING), multipliers * (product + wb)),
         "tree.adders": when(~xnor & ~alone & ~whole, tree_bits),
         "tree.whole": when(~xnor & ~alone & whole, tree_bits),
         "tree.dsp_adders": when(alone & ~whole, tree_bits),
