@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from codesign.config.search import SearchConfig
@@ -32,9 +33,9 @@ def test_the_file_and_its_keys():
 def test_the_errors_and_the_knobs():
     path = ROOT / "accel_space" / "calibration" / "pipeline_xcup.csv"
     found = held_out(read_rows(path))
-    errors = sorted(abs(float(one["predicted"]) / float(one["luts"]) - 1) for one in found)
-    assert f"| LUTs, calibrated | {errors[len(errors) // 2 - 1]:.1%}"[:-3] in TEXT
-    assert f"{errors[-1]:.1%}" in TEXT and f"{len(found)} networks of" in TEXT
+    errors = [abs(float(one["predicted"]) / float(one["luts"]) - 1) for one in found]
+    told = " | ".join(f"{value:.1%}" for value in (np.median(errors), np.quantile(errors, 0.9), max(errors)))
+    assert f"| LUTs, calibrated | {told} |" in TEXT and f"{len(found)} networks of" in TEXT
     section = TEXT[TEXT.index("| knob | values |") : TEXT.index("`cods space evaluate pipeline")]
     knobs = {key for row in re.findall(r"^\| (`[^|]+) \|", section, re.M) for key in re.findall(r"`(\w+)`", row)}
     assert knobs == set(find_family("pipeline").space.names)

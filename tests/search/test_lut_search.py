@@ -28,7 +28,7 @@ from codesign.search.luts.lut_model import fit, read_rows, sum_luts
 from codesign.search.luts.score import Effects
 from codesign.search.luts.supernet import LutSuperNet, codes_of_path, encoded
 
-MODEL = LutModel((0.1, 0, 0, 0, 0), 1.0, 1.0, 1.0, 3.0, (1.0, 2.0), 0.05)
+MODEL = LutModel((0.0, 0, 0, 0), 1.0, 1.0, 1.0, -1.0, (1.0, 2.0), 0.05)
 
 
 @pytest.fixture
@@ -154,7 +154,9 @@ def test_limits_hold_at_every_logged_step_and_in_every_candidate(tmp_path, luts)
 
 def test_a_penalty_alone_exceeds_a_limit(tmp_path):
     """Where the limit, less its margin, is near what the smallest network takes; over it, networks are trained, too."""
-    problem = LutProblem(toys.config(tmp_path, luts=12, hold="penalty", cost_weight=0.0), data=toys.data())
+    least = LutProblem(toys.config(tmp_path), data=toys.data()).figures
+    config = toys.config(tmp_path, luts=least.luts.at([0] * len(least.sizes)), hold="penalty", cost_weight=0.0)
+    problem = LutProblem(config, data=toys.data())
     largest = tuple(size - 1 for size in problem.figures.sizes[:-1]) + (0,)
     largest = problem.figures.indices({**problem.figures.point(largest), "last_fan_in": 2})
     assert problem.trained.holds(largest) and not problem.legal.holds(largest)
@@ -206,11 +208,11 @@ def test_a_law_that_is_exact_is_found(tmp_path):
     rows, rng = [], np.random.default_rng(0)
     for number in range(30):
         live, entropy = int(rng.integers(20, 90)), float(rng.uniform(0.3, 1))
-        luts = live * np.exp(-0.3 * (1 - entropy))
-        fixed = 1.0 * sum_luts(20, 1) + 1
+        luts = 5 * live * np.exp(-0.3 * (1 - entropy))
+        fixed = sum_luts(20, 1) + 1 + 4  # adders, threshold, a valid bit a stage
         rows.append(
-            {"network": f"n{number}", "data": "toy", "layer": "last", "tables": live, "address_bits": 6, "bits": 1,
-             "shape_luts": live, "live": live, "live_luts": live, "entropy": entropy, "reach": 1.0, "signals": 50,
+            {"network": f"n{number}", "data": "toy", "layer": "last", "tables": live, "address_bits": 8, "bits": 1,
+             "shape_luts": 5 * live, "live": live, "live_luts": 5 * live, "entropy": entropy, "reach": 1.0, "signals": 50,
              "terms": 20, "term_bits": 1, "answers": 1, "input_bits": 1, "encoder_luts": 0.0, "last": 1,
              "luts_layer": luts, "luts_encoder": 0, "luts_sums": sum_luts(20, 1), "luts_decide": 1,
              "luts": luts + fixed + 4, "ffs": 50 + live + 5 + 3}
@@ -230,7 +232,8 @@ def test_the_committed_calibration_predicts_what_it_did_not_see():
     found = held_out(read_rows(resource_dir("accel_space") / "calibration" / "pipeline_xcup.csv"))
     calibrated_errors = [abs(float(one["predicted"]) / float(one["luts"]) - 1) for one in found]
     shape_errors = [abs(float(one["shape"]) / float(one["luts"]) - 1) for one in found]
-    assert len(found) >= 24 and np.median(calibrated_errors) < 0.05 < np.median(shape_errors)
+    assert len(found) >= 24 and np.median(calibrated_errors) < 0.03 < np.median(shape_errors)
+    assert np.quantile(calibrated_errors, 0.9) < 0.1 < 0.5 < np.quantile(shape_errors, 0.9)
     assert 0 < calibrated().spread < 0.2
     with pytest.raises(DataError, match="no calibration of LUT networks for device family 'ice40'"):
         calibrated("ice40")

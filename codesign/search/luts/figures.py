@@ -170,9 +170,10 @@ class Figures:
 
         def fixed(at: dict[str, int]) -> tuple[float, tuple[int, ...]]:
             terms, bits = at.get("last_terms", 1), at["last_bits"]
-            return self.model.fixed(terms=terms, term_bits=bits, answers=self.space.file.answers), ()
+            stages = len(self._stages(at["depth"], terms))
+            return self.model.fixed(terms=terms, term_bits=bits, answers=self.space.file.answers, stages=stages), ()
 
-        parts.append(self._part("luts", "", ["last_bits", *self._terms()], fixed))
+        parts.append(self._part("luts", "", ["depth", "last_bits", *self._terms()], fixed))
         if self._encoder:
             parts.append(self._signals("luts", self.model.encoder * self._encoder))
         return Corrected(parts, self._groups["luts"])

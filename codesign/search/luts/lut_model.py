@@ -57,15 +57,24 @@ class LutModel:
             return 0.0
         return layer.live_luts * math.exp(float(np.dot(self.theta, _contents(layer))))
 
-    def fixed(self, *, terms: float, term_bits: int, answers: int) -> float:
-        """LUTs of adders, decision and interface: of shape alone."""
-        total = sum_luts(int(terms), term_bits)
-        return self.sums * answers * total + self.decide * _decide(answers, int(terms), term_bits) + self.interface
+    def fixed(self, *, terms: int, term_bits: int, answers: int, stages: int) -> float:
+        """LUTs of adders, decision and interface: of shape alone. A threshold is one LUT, a valid bit one a stage."""
+        decide = 1.0 if answers == 1 else self.decide * _decide(answers, terms, term_bits)
+        return self.sums * answers * sum_luts(terms, term_bits) + decide + stages + self.interface
 
     def luts(self, content: Content) -> float:
         """LUTs of the whole network: tables, adders, decision, interface."""
-        fixed = self.fixed(terms=content.terms, term_bits=content.term_bits, answers=content.answers)
-        return sum(self.layer(one) for one in content.layers) + self.encoder * content.encoder_luts + fixed
+        tables = sum(self.layer(one) for one in content.layers)
+        return tables + self.encoder * content.encoder_luts + self._fixed(content)
+
+    def _fixed(self, content: Content) -> float:
+        stages = _stages(len(content.layers), content.terms)
+        return self.fixed(terms=content.terms, term_bits=content.term_bits, answers=content.answers, stages=stages)
+
+    def shape_luts(self, content: Content) -> float:
+        """The same with the worst case of each layer's shape in place of what it holds."""
+        tables = sum(one.shape_luts for one in content.layers)
+        return tables + self.encoder * content.encoder_luts + self._fixed(content)
 
     def flip_flops(self, content: Content) -> float:
         """Flip-flops with a register after every stage."""
@@ -88,16 +97,23 @@ def sum_luts(terms: int, bits: int) -> int:
     return sum(counter.outputs for counter in heap.counters) + added
 
 
-def _decide(answers: int, terms: int, bits: int) -> float:
-    """Bits that the comparators of the decision compare and choose between."""
-    width = bits_for_range(0, max(1, terms) * ((1 << bits) - 1)).bits
-    return 1.0 if answers == 1 else (answers - 1) * width
+def _decide(answers: int, terms: int, bits: int) -> int:
+    """Bits that the comparators of an argmax compare and choose between."""
+    return (answers - 1) * bits_for_range(0, max(1, terms) * ((1 << bits) - 1)).bits
+
+
+def _stages(layers: int, terms: int) -> int:
+    """Stages that hold logic: encoder, layers, sums, decision."""
+    return layers + 2 + (terms > 1)
 
 
 def _contents(layer: LayerContent) -> tuple[float, ...]:
-    """What a layer's law looks at: a constant, how little its codes vary, how few addresses are met, wide tables."""
-    wide = max(0, layer.address_bits - 6)
-    return (1.0, 1 - layer.entropy, 1 - layer.reach, float(wide > 0), wide * (1 - layer.reach))
+    """What a layer's law looks at: tables of one LUT an output bit, whatever is in them; and wide ones, of which more
+    goes the less their codes vary and the fewer of their addresses are met.
+    """
+    if layer.address_bits <= 6:
+        return (1.0, 0.0, 0.0, 0.0)
+    return (0.0, 1.0, 1 - layer.entropy, 1 - layer.reach)
 
 
 def _registers(content: Content) -> float:
@@ -175,7 +191,7 @@ def fit(rows: Iterable[Row]) -> LutModel:
     summed = np.array(
         [_number(r, "answers") * sum_luts(int(_number(r, "terms")), int(_number(r, "term_bits"))) for r in ends]
     )
-    decided = np.array([_decide(*(int(_number(r, k)) for k in ("answers", "terms", "term_bits"))) for r in ends])
+    decided = np.array([_decide(*(int(_number(r, k)) for k in ("answers", "terms", "term_bits"))) for r in ends], float)
     sums = _ratio(summed, np.array([_number(r, "luts_sums") for r in ends]))
     decide = _ratio(decided, np.array([_number(r, "luts_decide") for r in ends]))
     encoder = _ratio(*(np.array([_number(r, name) for r in ends]) for name in ("encoder_luts", "luts_encoder")))
@@ -184,6 +200,7 @@ def fit(rows: Iterable[Row]) -> LutModel:
         _number(parts[-1], "luts")
         - sum(_number(part, "luts_layer") for part in parts)
         - sum(_number(parts[-1], name) for name in counted)
+        - _stages(len(parts), int(_number(parts[-1], "terms")))
         for parts in nets.values()
     ]
     held = np.array([[_registers(_content_of(parts)), 1.0] for parts in nets.values()])
@@ -205,14 +222,11 @@ def held_out(rows: Sequence[Row], *, folds: int = 5) -> list[dict[str, float | s
         model = fit([row for row in rows if row["network"] not in left_out])
         for name in names[fold::folds]:
             content, last = _content_of(nets[name]), nets[name][-1]
-            fixed = model.fixed(terms=content.terms, term_bits=content.term_bits, answers=content.answers)
             found.append(
                 {
                     "network": name,
                     "luts": _number(last, "luts"),
-                    "shape": sum(one.shape_luts for one in content.layers)
-                    + model.encoder * content.encoder_luts
-                    + fixed,
+                    "shape": model.shape_luts(content),
                     "predicted": model.luts(content),
                     "ffs": _number(last, "ffs"),
                     "ffs_predicted": model.flip_flops(content),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -28,7 +28,9 @@ from codesign.search.networks.tables import TableSpace
 if TYPE_CHECKING:
     from codesign.data import DataSet
 
-__all__ = ["Candidate", "LutProblem", "Progress", "Relaxation", "silent"]
+__all__ = ["Candidate", "LutProblem", "Progress", "Relaxation", "in_turns", "silent"]
+
+T = TypeVar("T")
 
 _SHARP = 2.0
 """Logits a point of accuracy, where networks are drawn at the end."""
@@ -223,22 +225,24 @@ class LutProblem:
             np.exp(_SHARP * (effects.effects[s : s + n] - effects.effects[s : s + n].max()))
             for s, n in zip(effects.starts[:-1], effects.sizes, strict=True)
         ]
+        depth = self.figures.names.index("depth")
         best = self.canonical(found.found)
         if not self.legal.holds(best) and self.config.options.hold == "projection":
             best = self.canonical(self.legal.nearest([np.log(one / one.sum()) for one in chances]))
         seen = {best: score.accuracy(best)}
         drawn: list[float] = []
-        for _ in range(4 * self.config.options.drawn):
-            if len(seen) > self.config.options.drawn:
-                break
-            at = self.canonical(score.draw(chances))
+        for number in range(2 * self.config.options.drawn):
+            turn = np.eye(len(chances[depth]))[number % len(chances[depth])]
+            at = self.canonical(score.draw([turn if i == depth else one for i, one in enumerate(chances)]))
             if at not in seen:
                 seen[at] = score.accuracy(at)
                 self.figures.observe(at, score.read(at))
             drawn.append(seen[at])
+            if len(seen) > self.config.options.drawn:
+                break
         legal = {at: value for at, value in seen.items() if self.legal.holds(at)}
         order = sorted(legal, key=lambda at: -legal[at])
-        ranked = _each_depth_first(order, self.figures)
+        ranked = in_turns(order, [int(self.figures.point(at)["depth"]) for at in order])
         return Relaxation(
             found,
             found.violations,
@@ -249,14 +253,12 @@ class LutProblem:
         )
 
 
-def _each_depth_first(order: Sequence[tuple[int, ...]], figures: Figures) -> list[tuple[int, ...]]:
-    """Order networks, best first, so that depths take turns: shared tables favour what learns fast."""
-    queues: dict[int, list[tuple[int, ...]]] = {}
-    for at in order:
-        queues.setdefault(int(figures.point(at)["depth"]), []).append(at)
-    found: list[tuple[int, ...]] = []
+def in_turns(order: Sequence[T], kinds: Sequence[int]) -> list[T]:
+    """Order things, best first, so that kinds take turns, in the order in which each is met first."""
+    queues: dict[int, list[T]] = {}
+    for one, kind in zip(order, kinds, strict=True):
+        queues.setdefault(kind, []).append(one)
+    found: list[T] = []
     while len(found) < len(order):
-        for queue in queues.values():
-            if queue:
-                found.append(queue.pop(0))
+        found += [queue.pop(0) for queue in queues.values() if queue]
     return found

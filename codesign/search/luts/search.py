@@ -27,7 +27,7 @@ from codesign.search.jobs import Job, Outcome, Runner
 from codesign.search.luts.config import LutSearchConfig
 from codesign.search.luts.figures import EVERY
 from codesign.search.luts.halving import halve
-from codesign.search.luts.problem import Candidate, LutProblem, Progress, Relaxation, silent
+from codesign.search.luts.problem import Candidate, LutProblem, Progress, Relaxation, in_turns, silent
 from codesign.search.networks.tables import TableSpace
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def search_luts(
             folder=folder / "halving",
             progress=lambda line: progress("halving", line),
         )
-        rows, order = trainer.rows, _by_rung(halving)
+        rows, order = trainer.rows, _by_rung(halving, [int(one.point["depth"]) for one in first])
     finalists: list[tuple[Candidate, Outcome]] = []
     winner: tuple[Candidate, Outcome] | None = None
     queue = order
@@ -198,12 +198,16 @@ def search_luts(
     return result
 
 
-def _by_rung(halving: Halving[int]) -> list[int]:
-    """Candidates, those first that came furthest, and among them the most accurate."""
+def _by_rung(halving: Halving[int], depths: Sequence[int]) -> list[int]:
+    """Candidates, those first that came furthest, and among them the most accurate; depths take turns.
+
+    After few epochs deeper networks are behind others that they overtake in the end: short training compares
+    networks of one depth.
+    """
     found: list[int] = []
     for rung in reversed(halving.rungs):
         found += [one for one, _ in sorted(rung.accuracies, key=lambda pair: -pair[1]) if one not in found]
-    return found
+    return in_turns(found, [depths[one] for one in found])
 
 
 def _judged(config: LutSearchConfig, outcome: Outcome) -> Outcome:
