@@ -212,8 +212,8 @@ def test_a_law_that_is_exact_is_found(tmp_path):
         fixed = sum_luts(20, 1) + 1 + 4  # adders, threshold, a valid bit a stage
         rows.append(
             {"network": f"n{number}", "data": "toy", "layer": "last", "tables": live, "address_bits": 8, "bits": 1,
-             "shape_luts": 5 * live, "live": live, "live_luts": 5 * live, "entropy": entropy, "reach": 1.0, "signals": 50,
-             "terms": 20, "term_bits": 1, "answers": 1, "input_bits": 1, "encoder_luts": 0.0, "last": 1,
+             "shape_luts": 5 * live, "live": live, "live_luts": 5 * live, "entropy": entropy, "reach": 1.0,
+             "signals": 50, "terms": 20, "term_bits": 1, "answers": 1, "input_bits": 1, "encoder_luts": 0.0, "last": 1,
              "luts_layer": luts, "luts_encoder": 0, "luts_sums": sum_luts(20, 1), "luts_decide": 1,
              "luts": luts + fixed + 4, "ffs": 50 + live + 5 + 3}
         )  # fmt: skip
