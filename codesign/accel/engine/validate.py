@@ -327,7 +327,7 @@ class EngineRules:
         try:
             place_maps(self.network, sizes, banks=banks, depth=depth)
         except Refusal as problem:
-            return problem
+            return problem.with_traceback(None)  # its frames would keep the columns of whoever asked first
         return None
 
     def _placing_rules(self, simd: Counts, banks: Counts, depth: Counts) -> Counts:
