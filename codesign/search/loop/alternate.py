@@ -108,6 +108,9 @@ class Loop:
             # (iii) Adapt the agent to the network.
             self.tell(f"round {number + 1}: adapting the agent to {network.label}")
             winners = [design.point for design in self._ranked()] + [proposed]
+            if self.networks.trains and self.least is None and network.label != reference.label:
+                # Its own training says how accurate others must be: it is realised too, on hardware of its own.
+                self.hardware.adapt(reference, max(0, due - self.hardware.used) // 2)
             self.hardware.transfer(network, winners[:4], max(0, due - self.hardware.used))
             history = self.hardware.adapt(network, max(0, due - self.hardware.used))
             if history.best is None:
@@ -199,7 +202,10 @@ class Loop:
                     break
                 wanted = [(one, trials[0].point) for one in candidates if self._runs(one, trials[0].point)]
                 if self.least is None:  # its training says how accurate others must be
-                    wanted.insert(0, (reference, self._agents_hardware(reference, self.hardware.used + 1)))
+                    own = self.hardware.shortlist(reference, 1)
+                    if not own:
+                        raise self.hardware.explain_nothing(reference)
+                    wanted = [(reference, own[0].point), *(w for w in wanted if w[0].label != reference.label)]
             known = {(d.candidate.label, tuple(sorted(d.point.items()))) for d in self.designs}
             wanted = [w for w in wanted if (w[0].label, tuple(sorted(w[1].items()))) not in known]
             if not wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -28,7 +29,7 @@ from codesign.search.networks.shape_cost import shape_cycles
 
 __all__ = ["MapNetworks"]
 
-_OPTIONS = {"mode": "one_path", "learning_rate": 0.15, "cost_weight": 0.3, "log_every": 5}
+_OPTIONS = {"mode": "one_path", "learning_rate": 0.15, "cost_weight": 0.05, "log_every": 5}
 
 
 class MapNetworks(Networks):
@@ -85,7 +86,8 @@ class MapNetworks(Networks):
         self, point: Point, *, share: float, limits: Mapping[str, float], least: float | None
     ) -> list[Candidate]:
         """Search the super-network at a hardware point, with the reference's cycles there as a hard limit; the network
-        that was found first, then others that were the most probable ones in its last logged steps.
+        that was found first, then others that were the most probable ones at logged steps: first those whose cycles are
+        midway between that network's and the reference's, since the super-network only ranks.
         """
         engine = EnginePoint.from_dict(dict(point))
         steps = max(1, int(share * self.config.network.evaluations) - self.used)
@@ -97,13 +99,16 @@ class MapNetworks(Networks):
         found, logged = self._searched(engine, most, wanted)
         self.used += steps
         self.steps += logged
-        names = [knob.name for knob in self.space.choices.knobs]
-        points = [dict(found["point"])]
-        for step in reversed(logged):
-            if step.legal:
-                values = (k.values[i] for k, i in zip(self.space.choices.knobs, step.found, strict=True))
-                points.append(self.space.canonical(dict(zip(names, values, strict=True))))
-        unique = {_label(self.space, one): one for one in points}
+        knobs = self.space.choices.knobs
+        first = dict(found["point"])
+        others = [
+            self.space.canonical({k.name: k.values[i] for k, i in zip(knobs, step.found, strict=True)})
+            for step in reversed(logged)
+            if step.legal
+        ]
+        middle = math.sqrt(most * shape_cycles(self.space.topology(first), engine))
+        others.sort(key=lambda one: abs(math.log(shape_cycles(self.space.topology(one), engine) / middle)))
+        unique = {_label(self.space, one): one for one in (first, *others)}
         made = [self.candidate(one) for one in list(unique.values())[: self.config.loop.shortlist]]
         self.log.look_up(
             made[0].label, found["score"], arm=self.arm, round=self.round, origin="minus the super-network's loss"
