@@ -37,8 +37,9 @@ def evaluated_plot(rows: Sequence[Mapping[str, Any]], *, figure: str, arm: str) 
     for name, (xs, ys) in groups.items():
         marker = {"size": 11, "symbol": "star"} if name == "realised" else {"size": 6, "opacity": 0.65}
         plot.add_scatter(x=xs, y=ys, mode="markers", name=name, marker=marker)
-    plot.update_xaxes(title=other, type="log")
-    plot.update_yaxes(title=figure, type="log")
+    plot.update_xaxes(title=other, type="log", dtick="D2")
+    plot.update_yaxes(title=figure, type="log", dtick=1)
+    plot.update_layout(legend={"y": -0.3, "yanchor": "top"}, margin={"b": 110})
     return plot
 
 
@@ -60,7 +61,8 @@ def convergence_plot(rivals: Mapping[str, Mapping[str, Any]], *, figure: str) ->
     if optimum is not None:
         plot.add_hline(y=optimum, line_dash="dot", annotation_text="optimum", annotation_position="bottom right")
     plot.update_xaxes(title="evaluations")
-    plot.update_yaxes(title=figure, type="log")
+    plot.update_yaxes(title=figure, type="log", dtick=1)
+    plot.update_layout(legend={"y": -0.3, "yanchor": "top"}, margin={"b": 110})
     return plot
 
 
