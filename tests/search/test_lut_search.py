@@ -152,6 +152,19 @@ def test_limits_hold_at_every_logged_step_and_in_every_candidate(tmp_path, luts)
     assert found.epochs == pytest.approx(6, rel=0.2) and 0 < found.relaxed <= 1 and 0 < found.discrete <= 1
 
 
+def test_registers_are_those_that_keep_the_limits(tmp_path):
+    """Within four cycles a network of two layers of tables, which has five stages, needs a register every second one."""
+    config = toys.config(tmp_path, registers_every=[1, 2]).model_copy(update={"limits": {"luts": 40.0, "cycles": 4.0}})
+    problem = LutProblem(config, data=toys.data())
+    depths = {0: 1, 1: 2}
+    for depth, every in depths.items():
+        point = {**problem.figures.point([0] * len(problem.figures.sizes)), "depth": depth, "registers_every": 2}
+        found = problem.canonical(problem.figures.indices(point))
+        assert problem.figures.point(found)["registers_every"] == every
+    built = build_of(config, problem.space, problem.figures.point(found))
+    assert built.rtl.registers.every == 2 and built.rtl.registers.depth is None
+
+
 def test_a_penalty_alone_exceeds_a_limit(tmp_path):
     """Where the limit, less its margin, is near what the smallest network takes; over it, networks are trained, too."""
     least = LutProblem(toys.config(tmp_path), data=toys.data()).figures

@@ -161,10 +161,17 @@ class LutProblem:
         return ""
 
     def canonical(self, indices: Sequence[int]) -> tuple[int, ...]:
-        """Indices with every choice that does not matter at its first candidate."""
+        """Indices with every choice that does not matter at its first candidate, and registers, which do not matter to
+        accuracy, at the first that keeps the limits.
+        """
         point = self.figures.point(indices)
         every = point.pop(EVERY)
-        return self.figures.indices({**self.space.canonical(point), EVERY: every})
+        plain = self.space.canonical(point)
+        for one in (*self.figures.every, every):
+            found = self.figures.indices({**plain, EVERY: one})
+            if self.legal.holds(found):
+                return found
+        return self.figures.indices({**plain, EVERY: every})
 
     def candidate(self, indices: Sequence[int], score: float) -> Candidate:
         """A network with its predicted figures."""
