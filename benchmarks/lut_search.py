@@ -45,9 +45,9 @@ BUDGETS = {"nid": (50, 60, 70, 80, 90, 100, 123, 150, 200, 300), "mnist": tuple(
 HEAD = """\
 How it searches: [docs/search_luts.md](../docs/search_luts.md). Every method trains by the recipe of the hand-made
 example, and every network in these tables was extracted, simulated bit for bit on test rows and synthesised by yosys
-for the xcvu9p (encoder and decision counted). `search` is limited to the hand-made example's LUTs; `random` is the best on
-validation rows of as many networks as the search's epochs pay for, rounded up, drawn from the same space and the same
-LUT budget (75 to 100 % of it, as predicted); `hand` is the example itself."""
+for the xcvu9p (encoder and decision counted). `search` is limited to the hand-made example's LUTs; `random` is the
+best on validation rows of as many networks as the search's epochs pay for, rounded up, drawn from the same space and
+the same LUT budget (75 to 100 % of it, as predicted); `hand` is the example itself."""
 
 NOTES = """\
 - Two seeds of one network differ by up to 0.6 points on test rows (`hand` above), so a difference of tenths in one seed

@@ -153,7 +153,7 @@ def test_limits_hold_at_every_logged_step_and_in_every_candidate(tmp_path, luts)
 
 
 def test_registers_are_those_that_keep_the_limits(tmp_path):
-    """Within four cycles a network of two layers of tables, which has five stages, needs a register every second one."""
+    """Within four cycles a network of five stages, two layers of tables among them, needs one after every second."""
     config = toys.config(tmp_path, registers_every=[1, 2]).model_copy(update={"limits": {"luts": 40.0, "cycles": 4.0}})
     problem = LutProblem(config, data=toys.data())
     depths = {0: 1, 1: 2}
