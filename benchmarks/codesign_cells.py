@@ -1,9 +1,9 @@
 """The co-design search over NAS-Bench-201 cells: network and hardware, each searched or not, against the default.
 
     python -m benchmarks.codesign_cells --device ecp5-85f --accuracy cifar10 --seeds 5
-    python -m benchmarks.codesign_cells --all --folder FOLDER     # every setting; writes benchmarks/codesign_results.md
+    python -m benchmarks.codesign_cells --all --folder FOLDER --realise     # all; writes benchmarks/codesign_results.md
 
-Needs the table of NAS-Bench-201 where data sets are looked for. FOLDER keeps designs that were realised. What is fixed
+Needs the table of NAS-Bench-201 where data sets are looked for. FOLDER keeps finished runs and designs. What is fixed
 before any search: the default accelerator, the reference (the cell of best validation accuracy that it runs), the
 accuracy (within 0.5 points of the reference's validation accuracy), budgets and seeds. Test accuracy is read once, for
 what a search returned.
@@ -17,7 +17,7 @@ import platform
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,10 @@ import numpy as np
 
 from codesign.accel import device
 from codesign.accel.engine.defaults import default_point
-from codesign.accel.family import Figure
 from codesign.config.search import SearchConfig
-from codesign.search.jobs import LocalRunner, Outcome
+from codesign.resources import resource_dir
+from codesign.rundir import digest_json, read_json, write_json
+from codesign.search.jobs import Job, LocalRunner, Outcome
 from codesign.search.loop import ARMS, Log, run_arm
 from codesign.search.loop.hardware import Hardware
 
@@ -48,11 +49,12 @@ ROUNDS, DRAW = 3, 4
 
 @dataclass
 class Run:
-    """One seed: figures, accuracy and test accuracy by arm; the rivals' values by method."""
+    """One seed: figures, accuracy and test accuracy by arm; the rivals' ratios by method; what is to be realised."""
 
     arms: dict[str, dict[str, Any]]
     rivals: dict[str, float]
     seconds: float
+    jobs: dict[str, dict[str, Any]]
 
 
 def default_of(name: str, channels: int) -> dict[str, Any] | None:
@@ -92,11 +94,28 @@ def config_of(name: str, accuracy: str, *, channels: int, seed: int, evaluations
     )
 
 
-def run_seed(config: SearchConfig) -> tuple[Run, dict[str, Any]]:
-    """All four corners, and the rivals on the found network; also the jobs of what was found."""
+def kept(config: SearchConfig, folder: Path | None) -> Run:
+    """The run of a configuration, from FOLDER where it is there: equal files, models and seeds give equal runs."""
+    if folder is None:
+        return run_seed(config)
+    rooms = [resource_dir("accel_space") / name for name in ("calibration", "defaults", "energy", "networks")]
+    files = sorted(path for room in rooms for path in room.glob("*.yaml"))
+    files.append(resource_dir("accel_space") / "spaces" / f"{config.hardware.space}.yaml")
+    facts = [config.model_dump(mode="json"), [path.read_text(encoding="utf-8") for path in files]]
+    path = folder / "runs" / f"{digest_json(facts)[:24]}.json"
+    if path.is_file():
+        return Run(**read_json(path))
+    run = run_seed(config)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, asdict(run))
+    return run
+
+
+def run_seed(config: SearchConfig) -> Run:
+    """All four corners, the rivals on the found network, and the jobs of what was found."""
     began = time.process_time()
     arms: dict[str, dict[str, Any]] = {}
-    jobs: dict[str, Any] = {}
+    jobs: dict[str, dict[str, Any]] = {}
     rivals: dict[str, float] = {}
     nobody: Any = None
     for arm in ARM_ORDER:
@@ -111,14 +130,15 @@ def run_seed(config: SearchConfig) -> tuple[Run, dict[str, Any]]:
             "queries": found.network_evaluations,
         }
         if arm in ("both", "neither"):
-            jobs[arm] = (networks.job(best.candidate, best.point), dict(best.figures))
+            said = {name: best.figures[name].value for name in ("cycles", "luts")}
+            jobs[arm] = {**networks.job(best.candidate, best.point).as_dict(), "said": said}
         if arm == "both":
             rivals = _rivals(hardware, best.candidate, config)
             rivals["loop"] = hardware.goal.ratio(best.value, rivals["optimum"])
         test = networks.test_accuracy(best.candidate)
         assert test is not None
         arms[arm]["test"] = test[0]
-    return Run(arms, rivals, time.process_time() - began), jobs
+    return Run(arms, rivals, time.process_time() - began, jobs)
 
 
 def _rivals(hardware: Hardware, candidate: Any, config: SearchConfig) -> dict[str, float]:
@@ -128,31 +148,27 @@ def _rivals(hardware: Hardware, candidate: Any, config: SearchConfig) -> dict[st
     }
 
 
-def realise(jobs: Sequence[Any], folder: Path) -> list[tuple[Outcome, dict[str, Figure]]]:
+def realise(jobs: Sequence[dict[str, Any]], folder: Path) -> list[tuple[Outcome, dict[str, float]]]:
     """Generate, lint, simulate bit for bit and synthesise what searches returned, each design once."""
     runner = LocalRunner(folder)
-    unique = {job.key: (job, figures) for job, figures in jobs}
-    return [(runner.evaluate([job])[0], figures) for job, figures in unique.values()]
+    return [(runner.evaluate([Job(one["kind"], one["spec"])])[0], one["said"]) for one in jobs]
 
 
 def setting(args: argparse.Namespace, name: str, accuracy: str, channels: int) -> list[str]:
     """Run one setting; return its lines."""
-    began = time.monotonic()
     runs: list[Run] = []
-    jobs: list[dict[str, Any]] = []
     for seed in range(args.seeds):
         config = config_of(
             name, accuracy, channels=channels, seed=seed, evaluations=args.evaluations, queries=args.queries
         )
-        run, made = run_seed(config)
+        run = kept(config, args.folder)
         runs.append(run)
-        jobs.append(made)
         print(f"{name} {accuracy} {channels} seed {seed}: {run.seconds:.0f} s", flush=True)
     lines = [*_head(runs, name, accuracy, channels), *_table(runs), *_verdict(runs, accuracy), *_rival_lines(runs)]
-    if args.folder is not None:
+    if args.realise:
         worst = int(_ratios(runs, "both", "edp").argmin())
-        lines += _realised(realise(list(jobs[worst].values()), args.folder))
-    lines += [f"{time.monotonic() - began:.0f} s of wall time, {sum(run.seconds for run in runs):.0f} s searching.", ""]
+        lines += _realised(realise(list(runs[worst].jobs.values()), args.folder))
+    lines += [f"{sum(run.seconds for run in runs):.0f} s of processor time for the searches of all seeds.", ""]
     return lines
 
 
@@ -224,11 +240,11 @@ def _rival_lines(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _realised(found: Sequence[tuple[Outcome, dict[str, Figure]]]) -> list[str]:
+def _realised(found: Sequence[tuple[Outcome, dict[str, float]]]) -> list[str]:
     bad = [f"{outcome.job.folder_name}: {outcome.reason[:200]}" for outcome, _ in found if not outcome.done]
     rows = [(outcome.figures, said) for outcome, said in found if outcome.done]
-    exact = sum(own["cycles"].value == said["cycles"].value for own, said in rows)
-    luts = [own["luts"].value / said["luts"].value for own, said in rows if "luts" in own]
+    exact = sum(own["cycles"].value == said["cycles"] for own, said in rows)
+    luts = [own["luts"].value / said["luts"] for own, said in rows if "luts" in own]
     text = (
         f"Realised: {len(rows)} of {len(found)} designs (the worst seed's, and the reference on the default) were "
         f"generated, linted, simulated bit for bit and synthesised; cycles equal the model's in {exact}"
@@ -247,9 +263,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--evaluations", type=int, default=300, help="accelerators that each corner may evaluate")
     parser.add_argument("--queries", type=int, default=100, help="validation accuracies that each corner may look up")
-    parser.add_argument("--folder", type=Path, help="realise what was found here, and remember it")
+    parser.add_argument("--folder", type=Path, help="remember finished runs and designs here")
+    parser.add_argument("--realise", action="store_true", help="build the worst seed's design and the baseline")
     parser.add_argument("--all", action="store_true", help="both devices and data sets; writes the results file")
     args = parser.parse_args()
+    if args.realise and args.folder is None:
+        parser.error("--realise needs --folder")
     warnings.simplefilter("ignore")
     import torch
 
@@ -271,7 +290,7 @@ def _preface(args: argparse.Namespace) -> list[str]:
     return [
         "# Co-design over NAS-Bench-201 cells",
         "",
-        f"`python -m benchmarks.codesign_cells --all --folder FOLDER` (Python {platform.python_version()}, "
+        f"`python -m benchmarks.codesign_cells --all --folder FOLDER --realise` (Python {platform.python_version()}, "
         f"{os.cpu_count()} cores, shared with other work). {args.seeds} seeds; {args.evaluations} accelerators of the "
         f"space `engine-cells` and {args.queries} validation accuracies for each corner that searches them. Objective: "
         "EDP, at a validation accuracy within 0.5 points of the reference. Cycles are exact, energy is model energy; "

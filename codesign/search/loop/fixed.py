@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from codesign.accel import AcceleratorFamily, Figure
+from codesign.accel import AcceleratorFamily, Device, Figure
 from codesign.accel.engine import EnginePoint
+from codesign.accel.family import Refusal
 from codesign.config import Flag, Section, Whole
 from codesign.errors import MismatchError, ToolFailed, UnsupportedModel
 from codesign.families import find_family
@@ -62,10 +63,12 @@ class FamilyJob(JobKind):
         given = FamilySpec.model_validate(spec)
         family = find_family(given.space)
         network, target = family.read_network(Path(given.network)), device(given.device)
-        point = family.check(given.point, network, target)
         design, work = folder / "design", folder / "simulate"
         work.mkdir(parents=True, exist_ok=True)
-        family.generate(point, network, design)
+        if isinstance(family, EngineFamily):
+            _generate_engine(EnginePoint.from_dict(given.point), network, target, design, work)
+        else:
+            family.generate(family.check(given.point, network, target), network, design)
         inputs = draw_inputs(family, network, given.images, rng=np.random.default_rng([given.seed, 1]))
         ran = family.simulate(design, network, inputs, work=work)
         if ran.mismatched:
@@ -76,6 +79,18 @@ class FamilyJob(JobKind):
             "vectors_mismatched": Figure(ran.mismatched, "samples", "simulated"),
         }
         return found | (_synthesised(design, given, folder / "synth") if given.synth else {})
+
+
+def _generate_engine(point: EnginePoint, network: Any, target: Device, design: Path, work: Path) -> None:
+    """Generate and lint an engine; its settings need not be values of any space."""
+    from codesign.accel.engine.validate import validate
+    from codesign.rtl.engine import generate
+    from codesign.simulate.engine_stage import lint_engine
+
+    if broken := validate(point, network, target):
+        raise Refusal(*broken)
+    generate(point, design)
+    lint_engine(design, work=work / "lint")
 
 
 def _synthesised(design: Path, given: FamilySpec, work: Path) -> dict[str, Figure]:
@@ -122,9 +137,8 @@ class FixedNetwork(Networks):
         """Generate and simulate."""
         space, settings = self.config.hardware.space, dict(point)
         engine = isinstance(self.family, EngineFamily)
-        if engine:  # the whole space, which has the default accelerators too
-            space, left_out = "engine", EnginePoint(1, 1, 8, 8).as_dict()
-            settings = left_out | settings
+        if engine:
+            space, settings = "engine", EnginePoint(1, 1, 8, 8).as_dict() | settings
         elif space.endswith((".yaml", ".yml")):
             space = str((self.folder / space).resolve())
         return Job(
