@@ -60,6 +60,11 @@ def read_manifest(run: Path) -> dict[str, Any]:
     path = run / "manifest.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and found.get("kind") == "search":
+            raise RunError(
+                f"{run} is the folder of a search, not of a build: {run / 'report.html'} is its report, each of its "
+                f"designs is a run in {run / 'jobs'}, and `cods resume {run}` goes on with it"
+            )
         if isinstance(found, dict) and {"name", "folder", "keys", "config_digest"} <= found.keys():
             return found
         problem: object = "an entry is missing"

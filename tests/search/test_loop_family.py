@@ -9,6 +9,7 @@ from codesign.accel import Figure
 from codesign.config import parse_model
 from codesign.config.search import SearchConfig
 from codesign.errors import ConfigError, RunError, SpaceError
+from codesign.line import open_run
 from codesign.search import NoValidPoint
 from codesign.search.jobs import LocalRunner
 from codesign.search.loop import run_search
@@ -43,6 +44,8 @@ def test_the_optimum_is_found_built_and_reported(tmp_path):
     costed = [row for row in rows if row["phase"] == "adapt"]
     assert len(costed) == 60 and {row["state"] for row in costed} <= {"done", "over limit"}
     assert {row["figures"]["cycles"][2] for row in costed} == {"exact"}
+    with pytest.raises(RunError, match="is the folder of a search, not of a build"):
+        open_run(tmp_path / "run")
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Designs that were realised" in page and "simulated" in page and "random" in page
 
