@@ -153,11 +153,13 @@ class Matcher:
         """
         mine = dict.fromkeys(link.old for link in links)
         derived: dict[int, tuple[int, Codes]] = {}
-        for s in read:
+        sums = isinstance(self.stage, Sums)  # terms that are one signal, up to sign and a constant, may cancel
+        for s in dict.fromkeys(read):
             if s in mine:
                 continue
-            for t in mine:
-                if t in read:
+            others = [t for t in read if t not in derived and t != s] if sums else []
+            for t in dict.fromkeys((*mine, *others)):
+                if t in read and not sums:
                     continue
                 codes = self.relate(t, s)
                 if codes is not None:
@@ -181,9 +183,9 @@ class Matcher:
         units = level.before.neurons if isinstance(level.before, Tables) else level.before.sums
         one, other = units[t], units[s]
         inputs = level.inputs
-        if set(one.sources) != set(other.sources):
+        if isinstance(one, Neuron) and set(one.sources) != set(other.sources):
             return None
-        free = list(dict.fromkeys(one.sources))
+        free = list(dict.fromkeys((*one.sources, *other.sources)))
         if isinstance(one, Neuron) and isinstance(other, Neuron):
             rows = _rows(free, inputs)
             if rows is None:
@@ -195,7 +197,7 @@ class Matcher:
                 one.format.count,
             )
         elif isinstance(one, Sum) and isinstance(other, Sum):
-            codes = _same_sum(_weights(one), one, _weights(other), other)
+            codes = _same_sum(one, other, inputs)
         else:
             codes = None
         if codes is None:
@@ -446,6 +448,8 @@ def _same(
     return None
 
 
-def _same_sum(mine: Mapping[int, int], one: Sum, theirs: Mapping[int, int], other: Sum) -> Codes | None:
+def _same_sum(one: Sum, other: Sum, inputs: Level) -> Codes | None:
     """Return the map from the codes of `one` to those of `other`, or None."""
-    return _same(theirs, other.bias, other.format, mine, one.bias, one.format)
+    mine, theirs = _weights(one), _weights(other)
+    bias, offset = one.bias + _fixed(mine, inputs), other.bias + _fixed(theirs, inputs)
+    return _same(theirs, offset, other.format, mine, bias, one.format)

@@ -207,13 +207,14 @@ class _Step:
             same = len(units) == count and i == j
             return (0 if same else 1, -overlap, abs(i - at))
 
-        first = ""
+        first, aligned = "", len(units) == count
         for i in sorted(range(len(units)), key=likely)[:_TRIES]:
             found = matcher.neuron(j, i, name) if isinstance(unit, Neuron) else matcher.sum(j, i, name)
             if not isinstance(found, str):
                 return found
             first = first or found
-        outcome: Outcome = "refuted" if "wanted" in first or "leaves it out" in first else "not proven"
+        # The first that is tried is the neuron itself where none was removed; else a guess, which refutes nothing.
+        outcome: Outcome = "refuted" if aligned and ("wanted" in first or "leaves it out" in first) else "not proven"
         self.done.append(Proof(name, outcome, "every row", 0, first or "there was no neuron before the pass"))
         return None, None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -55,8 +55,9 @@ def ask(aig: Aig, questions: Sequence[Question], *, work: Path, timeout_s: float
 
     quick: stop after the first of the two attempts below; "possible" then comes without an assignment.
 
-    All are first put to one process of ABC with a limit on conflicts (`&cec` on the miter: simulation, SAT sweeping);
-    what stays open is put to a process of its own (`iprove`: rewriting, fraiging, SAT). An assignment is evaluated
+    All are first put to one process of ABC: those about at most 16 inputs as decision diagrams (`collapse`), the others
+    with a limit on conflicts (`&cec` on the miter: simulation, SAT sweeping). What stays open is put to a process of
+    its own (`iprove`: rewriting, fraiging, SAT). An assignment is evaluated
     before it is believed; and a "never" about at most 16 inputs is evaluated on all of them too. ABC that contradicts
     that is a ToolFailed.
     """
@@ -72,7 +73,7 @@ def ask(aig: Aig, questions: Sequence[Question], *, work: Path, timeout_s: float
     if hard:
         work.mkdir(parents=True, exist_ok=True)
         inputs = {k: aig.write(questions[k].literal, work / f"q{k}.aig") for k in hard}
-        found = _batch(hard, work, timeout_s=timeout_s)
+        found = _batch(inputs, work, timeout_s=timeout_s)
         for k in hard:
             if quick and found.get(k, ("open", 0.0))[0] != "never":
                 answers[k] = Answer(*_unsettled(found.get(k)))
@@ -93,12 +94,13 @@ def _settle(
     status, seconds = found or ("open", 0.0)
     values: list[int] = []
     reason = ""
-    if status != "never":
+    few = len(inputs) <= _FEW_INPUTS
+    if status == "open" or (status == "possible" and not few):
         started = time.monotonic()
         status, values, reason = _single(path, len(inputs), timeout_s=timeout_s)
         seconds += time.monotonic() - started
     how = "ABC"
-    if len(inputs) <= _FEW_INPUTS and status != "open":
+    if few and status != "open":
         row = aig.exhaust(question.literal, inputs)
         if (row is not None) != (status == "possible"):
             raise ToolFailed(f"ABC says {status!r} of {question.name}, but evaluating every row says otherwise")
@@ -110,31 +112,39 @@ def _settle(
     return Answer(status, how, assignment, seconds, reason)
 
 
-def _batch(numbers: Sequence[int], work: Path, *, timeout_s: float) -> dict[int, tuple[Status, float]]:
-    """Put all questions to one process of ABC; one that it gives no clear answer to is absent from the result."""
+def _batch(asked: Mapping[int, list[int]], work: Path, *, timeout_s: float) -> dict[int, tuple[Status, float]]:
+    """Put all questions to one process of ABC; one that it gives no clear answer to is absent from the result.
+
+    asked: the inputs of each question, by its number. On few inputs `collapse` makes a decision diagram, which is the
+    constant 0 where the answer is "never": two forms of one wide table share no structure that SAT sweeping could use.
+    """
     lines: list[str] = []
     limit = max(1, min(_QUICK_SECONDS, round(timeout_s)))
-    for k in numbers:
-        lines += [f"echo {_MARK} {k}", f"&read q{k}.aig", f"&cec -m -C {_QUICK_CONFLICTS} -T {limit}"]
+    for k, inputs in asked.items():
+        lines.append(f"echo {_MARK} {k}")
+        if len(inputs) <= _FEW_INPUTS:
+            lines += [f"read_aiger q{k}.aig", "collapse", "strash", "dsat"]
+        else:
+            lines += [f"&read q{k}.aig", f"&cec -m -C {_QUICK_CONFLICTS} -T {limit}"]
     (work / "batch.abc").write_text("\n".join([*lines, f"echo {_MARK} end", ""]), encoding="ascii")
     program = find(ABC)
     started = time.monotonic()
     try:
-        allowed = max(60.0, timeout_s) + 0.5 * len(numbers)
+        allowed = max(60.0, timeout_s) + 0.5 * len(asked)
         run(
             [program.path, "-f", "batch.abc"], work, log="batch.log", timeout_s=allowed, environment=program.environment
         )
     except ToolFailed:
         pass  # what was not answered is asked again, one by one
-    share = (time.monotonic() - started) / len(numbers)
+    share = (time.monotonic() - started) / len(asked)
     text = (work / "batch.log").read_text(encoding="utf-8", errors="replace")
     out: dict[int, tuple[Status, float]] = {}
     # A part that no mark ends was cut off; it is open.
     parts = re.split(rf"^{_MARK} (\w+)\s*$", text, flags=re.MULTILINE)
     for name, body in list(zip(parts[1::2], parts[2::2], strict=True))[:-1]:
-        if "Networks are equivalent." in body and "NOT EQUIVALENT" not in body and "UNDECIDED" not in body:
+        if re.search(r"^(UNSATISFIABLE|Networks are equivalent\.)", body, re.MULTILINE):
             out[int(name)] = ("never", share)
-        elif "NOT EQUIVALENT" in body:
+        elif re.search(r"^(SATISFIABLE|Networks are NOT EQUIVALENT)", body, re.MULTILINE):
             out[int(name)] = ("possible", share)
     return out
 

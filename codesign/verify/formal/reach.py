@@ -35,6 +35,13 @@ def reached_codes(network: LutNetwork) -> list[list[NDArray[np.bool_]]]:
             np.isin(np.arange(fmt.count), legal_codes(feature))
             for fmt, feature in zip(encode.formats, encode.features, strict=True)
         ]
+    elif encode is not None:
+        levels = [legal_codes(feature) for feature in encode.features]
+        first = [
+            np.array([any(c <= k for c in codes), any(c > k for c in codes)])
+            for feature, codes in zip(encode.features, levels, strict=True)
+            for k in range(len(feature.thresholds))
+        ]
     out = [first]
     for stage in network.core:
         if isinstance(stage, Tables):
@@ -63,9 +70,12 @@ def _given(neuron: Neuron, reached: Sequence[NDArray[np.bool_]]) -> NDArray[np.b
 
 def _summed(total: Sum, reached: Sequence[NDArray[np.bool_]], formats: Sequence[Format]) -> NDArray[np.bool_]:
     """Which codes a sum can take, its sources taken as independent; all of them where that is much to list."""
-    values = np.array([total.bias], np.int64)
+    weights: dict[int, int] = {}
     for source, sign in zip(total.sources, total.signs, strict=True):
-        given = sign * formats[source].values(np.flatnonzero(reached[source]))
+        weights[source] = weights.get(source, 0) + sign
+    values = np.array([total.bias], np.int64)
+    for source, weight in weights.items():
+        given = weight * formats[source].values(np.flatnonzero(reached[source]))
         if values.size * given.size > _MAX_LISTED:
             return np.ones(total.format.count, np.bool_)
         values = np.unique(values[:, None] + given[None, :])

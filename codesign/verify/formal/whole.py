@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from codesign.ir import Decide, Encode, LutNetwork
-from codesign.verify.formal.aig import Aig
+from codesign.verify.formal.aig import TRUE, Aig
 from codesign.verify.formal.golden import golden_stage, legal_inputs
 from codesign.verify.formal.prove import Question, ask
 from codesign.verify.formal.result import Proof, Tally
@@ -24,18 +24,21 @@ def prove_whole(pipeline: Pipeline, extracted: LutNetwork, *, work: Path, timeou
     started = time.monotonic()
     network, design = pipeline.network, pipeline.design
     aig = Aig()
-    hardware = design.encoder_in_hardware
-    encode = extracted.encode
-    formats = stage_formats(network, 0) if hardware or encode is None else network.code_inputs
+    # Where features have words, the words are the inputs, also of an encoder that stands outside the design.
+    from_words = extracted.encode is not None and extracted.encode.in_hardware
+    formats = stage_formats(network, 0) if from_words else extracted.code_inputs
     words = [aig.word(fmt.bits) for fmt in formats]
-    legal = 1 if hardware else legal_inputs(aig, extracted, words)
-    got = [bit for word in words for bit in word]
+    legal = TRUE if from_words else legal_inputs(aig, extracted, words)
+    entering = words
+    if from_words and not design.encoder_in_hardware:
+        entering = golden_stage(aig, network.stages[0], words, formats)
+    got = [bit for word in entering for bit in word]
     for index, names in pipeline.stages.items():
         got = built(aig, [pipeline.modules[name] for name in names], got)
         split(got, network.stages[index].formats)
     wanted = words
     for index, stage in enumerate(extracted.stages):
-        if isinstance(stage, Encode) and not hardware:
+        if isinstance(stage, Encode) and not from_words:
             continue
         wanted = golden_stage(aig, stage, wanted, stage_formats(extracted, index))
     answers = split(got, network.outputs)
