@@ -143,6 +143,20 @@ def test_reference_and_errors(made, tmp_path):
         CellNetworks(other, network_space("nasbench201"), **options)
 
 
+def test_limits_that_nothing_meets_are_refused_at_once(made, tmp_path):
+    config = config_of(tmp_path).model_dump()
+    runner = Told(exact)
+    with pytest.raises(SpaceError, match=r"stays within the limits: luts at most 100, the least met is \d+"):
+        asked = SearchConfig.model_validate(config | {"objective": {"figure": "edp", "limits": {"luts": 100}}})
+        run_search(asked, tmp_path / "a", folder=tmp_path, runner=runner)
+    text = SPACE.replace("weight_depth: {values: [256, 1024, 4096]}", "weight_depth: {values: [64]}")
+    (tmp_path / "shallow.yaml").write_text(text)
+    config["hardware"]["space"] = "shallow.yaml"
+    with pytest.raises(SpaceError, match="killed by rule 'weight_depth'"):
+        run_search(SearchConfig.model_validate(config), tmp_path / "b", folder=tmp_path, runner=runner)
+    assert not runner.jobs
+
+
 def test_what_runs_the_widest_weights_runs_all_weights():
     space = network_space("nasbench201")
     rng = np.random.default_rng(0)

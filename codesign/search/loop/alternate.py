@@ -85,6 +85,7 @@ class Loop:
             return self._at_default()
         reference = network = self.networks.reference(self._default_or_none())
         self.least = self._accuracy_asked(reference)
+        self.hardware.preflight(reference)
         rng = np.random.default_rng([self.config.seed, 7])
         rounds = loop.rounds
         for number in range(rounds):

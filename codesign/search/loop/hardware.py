@@ -143,6 +143,17 @@ class Hardware:
             if not problem.valid.any():
                 raise SpaceError(f"every valid point for {candidate.label} was built, and none of them may win")
 
+    def preflight(self, candidate: Candidate) -> None:
+        """Refuse at once what cannot end well: a space without a valid point for the network, limits that none meets.
+
+        A NoValidPoint names the rule that kills most, a SpaceError the least that was met. A family that costs point by
+        point is asked for its valid points alone.
+        """
+        problem = self.problem(candidate)
+        problem.completions  # noqa: B018 - asks for the valid points
+        if self.goal.limits and problem.in_columns:
+            problem.sweep()
+
     # (i) Train the agent over networks.
 
     def train(self, networks: Sequence[Candidate], budget: int) -> None:
