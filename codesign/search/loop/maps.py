@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,13 @@ class MapNetworks(Networks):
         """Search the super-network at a hardware point, with the reference's cycles there as a hard limit; the network
         that was found first, then others that were the most probable ones at logged steps: first those whose cycles are
         midway between that network's and the reference's, since the super-network only ranks.
+
+        Where weights are streamed and doubly buffered a layer's time depends on its neighbours, and the cycles in the
+        loss are those of the same engine without that overlap, which are never fewer; designs are judged by their own.
         """
         engine = EnginePoint.from_dict(dict(point))
+        if engine.streamed and engine.double_buffer:
+            engine = replace(engine, double_buffer=False)
         steps = max(1, int(share * self.config.network.evaluations) - self.used)
         most = float(shape_cycles(self.space.topology(self.reference(None).point), engine))
         if "cycles" in limits:
