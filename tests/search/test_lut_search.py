@@ -165,6 +165,20 @@ def test_registers_are_those_that_keep_the_limits(tmp_path):
     assert built.rtl.registers.every == 2 and built.rtl.registers.depth is None
 
 
+def test_a_legal_network_that_was_met_is_near_where_no_single_change_leads_to_one(tmp_path):
+    """Two limits that pull apart: from the largest network every change that helps one hurts the other."""
+    problem = LutProblem(toys.config(tmp_path, luts=25, fill=0.9), data=toys.data())
+    rng = np.random.default_rng(0)
+    legal = next(at for at in iter(lambda: _draw(problem.figures, rng), None) if problem.legal.holds(at))
+    for _ in range(50):
+        start = _draw(problem.figures, rng)
+        logs = [
+            np.where(np.arange(size) == i, -0.1, -9.0) for size, i in zip(problem.figures.sizes, start, strict=True)
+        ]
+        assert problem.legal.holds(problem.legal.nearest(logs))
+    assert problem.legal.holds(legal)
+
+
 def test_a_penalty_alone_exceeds_a_limit(tmp_path):
     """Where the limit, less its margin, is near what the smallest network takes; over it, networks are trained, too."""
     least = LutProblem(toys.config(tmp_path), data=toys.data()).figures

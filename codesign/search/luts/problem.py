@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from codesign.accel import device
 from codesign.accel.space import Value
-from codesign.errors import ConfigError
+from codesign.errors import ConfigError, SpaceError
 from codesign.search.gradient import Found, GradientConfig, Limit, Limited, gradient_search
 from codesign.search.luts.config import LutSearchConfig
 from codesign.search.luts.content import encoder_luts
@@ -85,6 +86,39 @@ class _Unused:
         return self.least / max(1e-9, self.figure.at(indices))
 
 
+class _Known(Limited):
+    """Limits that remember the legal networks that were met: where no way by single changes leads to a legal one, the
+    most probable of those is the nearest.
+    """
+
+    _KEPT = 2000
+
+    def __init__(self, sizes: Sequence[int], limits: Sequence[Limit], *, refusal: Callable[[tuple[int, ...]], str]):
+        super().__init__(sizes, limits, refusal=refusal)
+        self._met: dict[tuple[int, ...], None] = {}
+
+    def holds(self, indices: Sequence[int]) -> bool:
+        """Whether a network keeps all limits and its own rule."""
+        fine = super().holds(indices)
+        if fine:
+            at = tuple(indices)
+            self._met.pop(at, None)
+            self._met[at] = None
+            if len(self._met) > self._KEPT:
+                self._met.pop(next(iter(self._met)))
+        return fine
+
+    def nearest(self, logs: Sequence[NDArray[np.float64]]) -> tuple[int, ...]:
+        """Return a legal network that is as probable as can be found; a SpaceError where none was ever met."""
+        try:
+            return super().nearest(logs)
+        except SpaceError:
+            left = [at for at in list(self._met) if self.holds(at)]
+            if not left:
+                raise
+            return max(left, key=lambda at: sum(float(one[i]) for one, i in zip(logs, at, strict=True)))
+
+
 class LutProblem:
     """A space, data, a device and limits: what is legal, and what each network would cost as far as is known."""
 
@@ -141,9 +175,9 @@ class LutProblem:
         if options.fill and "luts" in config.limits:
             bounded.append(Limit("LUTs unused", _Unused(self.figures.luts, options.fill * config.limits["luts"]), 1.0))
         refusal = lru_cache(maxsize=200_000)(self.refusal)
-        self.legal = Limited(self.figures.sizes, bounded, refusal=refusal)
+        self.legal = _Known(self.figures.sizes, bounded, refusal=refusal)
         held = options.hold == "projection"
-        self.trained = self.legal if held else Limited(self.figures.sizes, [], refusal=refusal)
+        self.trained = self.legal if held else _Known(self.figures.sizes, [], refusal=refusal)
         """What the super-network trains: with a penalty alone, networks over the limits too."""
 
     def refusal(self, indices: tuple[int, ...]) -> str:
