@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from codesign.accel.engine import EnginePoint
@@ -16,6 +17,7 @@ from codesign.search.gradient.legal import Limit, Limited
 from codesign.search.gradient.map_tables import map_cycles, map_parameters
 from codesign.search.gradient.search import Found, GradientConfig, Step, gradient_search
 from codesign.search.gradient.supernet import SuperNet, SuperScore
+from codesign.search.gradient.tables import Table, TableSum
 from codesign.search.networks.maps import MapSpace
 from codesign.search.networks.space import Point
 
@@ -46,6 +48,8 @@ def search_maps(
     most_parameters: float | None = None,
     config: GradientConfig | None = None,
     batch_size: int = 64,
+    warm_up: int = 0,
+    scored: int = 0,
     seed: int = 0,
     progress: Callable[[Step], None] | None = None,
 ) -> MapResult:
@@ -53,10 +57,17 @@ def search_maps(
 
     point: the engine whose exact cycles stand in the loss. most_cycles, most_parameters: limits that the most probable
     network keeps at every step. The data's features are the values of the space's input map, its classes the answers.
+    warm_up: steps in which the super-network is trained on networks drawn uniformly, before the distribution moves:
+    until then losses tell networks apart by chance alone, and the cost decides.
+    scored: where it is given, so many networks are drawn after the warm-up and scored on validation rows, and the
+    gradient is that of a ridge regression of these scores on the choices (in deviations of the scores), not of paths.
     """
     config = config or GradientConfig(mode="one_path", cost_weight=0.1)
-    if config.mode != "one_path":
-        raise ConfigError(f"a super-network runs one path a step: mode must be one_path, not {config.mode!r}")
+    if config.mode != ("exact" if scored else "one_path"):
+        raise ConfigError(
+            "a super-network runs one path a step: mode must be one_path (exact where networks are scored), not "
+            f"{config.mode!r}"
+        )
     shape = space.file.input
     if data.task != "classification" or data.inputs != int(np.prod(shape)) or data.answers != space.file.classes:
         raise ConfigError(
@@ -88,8 +99,28 @@ def search_maps(
         batch_size=batch_size,
         seed=seed,
     )
+    score.warm_up(warm_up)
     bounds = Limited(sizes, limits, refusal=refusal)
-    found = gradient_search(score, cycles, legal=bounds, config=config, seed=seed, progress=progress)
+    ranked = _regressed(score, space, scored, seed=seed) if scored else score
+    found = gradient_search(ranked, cycles, legal=bounds, config=config, seed=seed, progress=progress)
     best = space.canonical(point_of(found.found))
     at = tuple(knob.index(best[knob.name]) for knob in space.choices.knobs)
     return MapResult(best, round(cycles.at(at)), round(weights.at(at)), replace(found, found=at), score.trained)
+
+
+def _regressed(score: SuperScore, space: MapSpace, count: int, *, seed: int) -> TableSum:
+    """Score drawn networks, and return the ridge regression of the scores on the choices, as a table a choice.
+
+    Scores are in deviations from their mean; the ridge is one observation a candidate.
+    """
+    rng = np.random.default_rng([seed, 3])
+    knobs = space.choices.knobs
+    drawn = [space.draw(rng=rng) for _ in range(count)]
+    rows = [tuple(knob.index(point[knob.name]) for knob in knobs) for point in drawn]
+    values = np.array([score.at(row) for row in rows])
+    hot = np.array([np.concatenate([np.eye(len(k.values))[i] for k, i in zip(knobs, r, strict=True)]) for r in rows])
+    centred, goal = hot - hot.mean(axis=0), (values - values.mean()) / max(float(values.std()), 1e-9)
+    weights = np.linalg.solve(centred.T @ centred + np.eye(hot.shape[1]), centred.T @ goal)
+    starts = np.cumsum([0, *(len(knob.values) for knob in knobs)])
+    tables = [Table((i,), torch.from_numpy(weights[starts[i] : starts[i + 1]].copy())) for i in range(len(knobs))]
+    return TableSum(tuple(tables))

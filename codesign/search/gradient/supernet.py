@@ -144,14 +144,22 @@ class SuperScore:
 
     def __call__(self, weights: Sequence[Tensor]) -> Tensor:
         """Train the drawn path on one batch, then return minus its loss on a validation batch, with gradients."""
-        fixed = [weight.detach() for weight in weights]
+        self._fit([weight.detach() for weight in weights])
+        self.searched += min(self.batch_size, len(self.validation[0]))
+        return -self._loss(self.validation, weights).double()
+
+    def warm_up(self, steps: int) -> None:
+        """Train the shared weights on networks drawn uniformly, one a batch, before any of them is preferred."""
+        for _ in range(steps):
+            drawn = [int(self.rng.integers(len(one))) for one in self.net.candidates]
+            self._fit([torch.eye(len(one))[i] for one, i in zip(self.net.candidates, drawn, strict=True)])
+
+    def _fit(self, weights: Sequence[Tensor]) -> None:
         self.optimizer.zero_grad()
-        loss = self._loss(self.train, fixed)
+        loss = self._loss(self.train, weights)
         loss.backward()  # pyright: ignore[reportUnknownMemberType]
         self.optimizer.step()
         self.trained += min(self.batch_size, len(self.train[0]))
-        self.searched += min(self.batch_size, len(self.validation[0]))
-        return -self._loss(self.validation, weights).double()
 
     def at(self, indices: Sequence[int]) -> float:
         """Minus the loss of one network on the same validation rows every time (up to 512)."""

@@ -29,11 +29,16 @@ from codesign.search.networks.shape_cost import shape_cycles
 
 __all__ = ["MapNetworks"]
 
-_OPTIONS = {"mode": "one_path", "learning_rate": 0.15, "cost_weight": 0.05, "log_every": 5}
+_OPTIONS = {"mode": "exact", "steps": 150, "cost_weight": 0.5, "log_every": 5}
+
+_SCORED = 120
+"""Networks that are scored in the trained super-network; one scored on 512 rows takes the time of a few steps."""
 
 
 class MapNetworks(Networks):
     """Networks of a convolutional space. What `network.evaluations` counts are steps of the super-network.
+    Each round trains it anew on networks drawn uniformly, scores some on validation rows, and takes the gradient of a
+    regression of the scores.
 
     The reference is the first candidate of every choice, where the file names no other. Accuracies are those of the
     networks in integers, trained by the job that realises them; the super-network only ranks.
@@ -99,9 +104,9 @@ class MapNetworks(Networks):
         most = float(shape_cycles(self.space.topology(self.reference(None).point), engine))
         if "cycles" in limits:
             most = min(most, limits["cycles"])
-        wanted = {**_OPTIONS, **self.config.network.options, "steps": steps}
+        wanted = {**_OPTIONS, **self.config.network.options}
         wanted["cost_weight"] *= self._weight
-        found, logged = self._searched(engine, most, wanted)
+        found, logged = self._searched(engine, most, wanted, steps)
         self.used += steps
         self.steps += logged
         knobs = self.space.choices.knobs
@@ -116,11 +121,17 @@ class MapNetworks(Networks):
         unique = {_label(self.space, one): one for one in (first, *others)}
         made = [self.candidate(one) for one in list(unique.values())[: self.config.loop.shortlist]]
         self.log.look_up(
-            made[0].label, found["score"], arm=self.arm, round=self.round, origin="minus the super-network's loss"
+            made[0].label,
+            found["score"],
+            arm=self.arm,
+            round=self.round,
+            origin="score in the super-network, in deviations of the networks scored",
         )
         return made
 
-    def _searched(self, engine: EnginePoint, most: float, wanted: dict[str, Any]) -> tuple[dict[str, Any], list[Step]]:
+    def _searched(
+        self, engine: EnginePoint, most: float, wanted: dict[str, Any], steps: int
+    ) -> tuple[dict[str, Any], list[Step]]:
         """The result of `search_maps` and its logged steps, from the memo where it is there."""
         assert self.config.data is not None
         facts = [
@@ -130,6 +141,7 @@ class MapNetworks(Networks):
             engine.as_dict(),
             most,
             wanted,
+            steps,
             self.seed,
             self.round,
         ]
@@ -143,6 +155,8 @@ class MapNetworks(Networks):
                 engine,
                 most_cycles=most,
                 config=GradientConfig(**wanted),
+                warm_up=steps,
+                scored=_SCORED,
                 seed=self.seed + 1000 * self.round,
             )
             kept = _plain(result)
@@ -158,7 +172,7 @@ class MapNetworks(Networks):
         """Weigh the cost less where the network of a round was not accurate enough, and more where one was."""
         found = [design for design in designs if design.candidate.label != self.reference(None).label]
         if found:
-            self._weight *= 1.5 if any(design.done for design in found) else 0.5
+            self._weight *= 2.0 if any(design.done for design in found) else 0.5
 
     def job(self, candidate: Candidate, point: Point) -> Job:
         """Train, extract, compile, emit, simulate and synthesise through the straight line."""
