@@ -18,9 +18,9 @@ import numpy as np
 
 from codesign.accel import device
 from codesign.config import RegistersConfig, RtlConfig
-from codesign.ir import preset
+from codesign.ir import LutNetwork, preset
 from codesign.passes import run_passes
-from codesign.rtl import emit
+from codesign.rtl import Design, emit
 from codesign.testing import structured_network
 from codesign.verify.formal import Tally, formal_table, require_proven
 from codesign.verify.formal.netlist import prove_lut_models, prove_netlist, read_flat, read_mapped, synthesise
@@ -45,6 +45,25 @@ def timed(name: str, work: Callable[[], Any]) -> Any:
     done = work()
     print(f"  {name}: {cpu_s() - began:.1f} s CPU, {time.monotonic() - started:.1f} s wall", flush=True)
     return done
+
+
+def prove_device(name: str, design: Design, optimized: LutNetwork, work: Path) -> list[Tally]:
+    """Synthesise an emitted design for a device, and prove the netlist."""
+    target, folder = device(name), work / "design"
+    models = timed("proof of the cells", lambda: prove_lut_models(target, work=work / "m", timeout_s=READ_S))
+    path = timed(
+        f"synthesis for {name}",
+        lambda: synthesise(folder, design, target, work=work / "n", timeout_s=7200, memory_gb=12),
+    )
+    rtl = timed("reading the Verilog flat", lambda: read_flat(folder, design, work=work / "v", timeout_s=READ_S))
+    netlist = timed(
+        "reading the netlist", lambda: read_mapped(path, target, design.top, work=work / "g", timeout_s=READ_S)
+    )
+    proofs = timed(
+        "proof of the netlist",
+        lambda: prove_netlist(rtl, netlist, design, optimized, device=name, work=work / "q", timeout_s=LIMIT_S),
+    )
+    return [Tally.of(f"cells of {name}", [models], seconds=0.0), proofs]
 
 
 def prove(name: str, form: str, devices: list[str], whole: float) -> None:
@@ -77,31 +96,7 @@ def prove(name: str, form: str, devices: list[str], whole: float) -> None:
                 timed("the whole at once", lambda: prove_whole(pipeline, extracted, work=work / "w", timeout_s=whole))
             )
         for device_name in devices:
-            target = device(device_name)
-            tallies.append(
-                Tally.of(
-                    f"cells of {device_name}", [prove_lut_models(target, work=work / "m", timeout_s=READ_S)], seconds=0
-                )
-            )
-            path = timed(
-                f"synthesis for {device_name}",
-                lambda: synthesise(work / "design", design, target, work=work / "n", timeout_s=7200, memory_gb=12),
-            )
-            rtl = timed(
-                "reading the Verilog flat",
-                lambda: read_flat(work / "design", design, work=work / "v", timeout_s=READ_S),
-            )
-            netlist = timed(
-                "reading the netlist", lambda: read_mapped(path, target, design.top, work=work / "g", timeout_s=READ_S)
-            )
-            tallies.append(
-                timed(
-                    "proof of the netlist",
-                    lambda: prove_netlist(
-                        rtl, netlist, design, optimized, device=device_name, work=work / "q", timeout_s=LIMIT_S
-                    ),
-                )
-            )
+            tallies += prove_device(device_name, design, optimized, work)
         print(f"  all proofs: {cpu_s() - began:.1f} s CPU", flush=True)
     from rich.console import Console
 

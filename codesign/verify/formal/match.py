@@ -155,7 +155,7 @@ class Matcher:
         derived: dict[int, tuple[int, Codes]] = {}
         sums = isinstance(self.stage, Sums)  # terms that are one signal, up to sign and a constant, may cancel
         for s in dict.fromkeys(read):
-            if s in mine:
+            if s in mine or s in {t for t, _ in derived.values()}:
                 continue
             others = [t for t in read if t not in derived and t != s] if sums else []
             for t in dict.fromkeys((*mine, *others)):
@@ -405,11 +405,13 @@ def _breaks(aig: Aig, codes: Codes, before: Word, after: Word) -> int:
 
 
 def _line(before: NDArray[np.int64], after: NDArray[np.int64]) -> tuple[int, int] | None:
-    """Return (sign, offset) with after = sign * before + offset throughout, or None."""
+    """Return (sign, offset) with after = sign * before + offset throughout, or None; sign 0 for what is constant."""
+    if after.size and (after == after[0]).all():
+        return 0, int(after[0])
     for sign in (1, -1):
         offset = after - sign * before
         if offset.size and (offset == offset[0]).all():
-            return (0, int(after[0])) if before.size == 1 else (sign, int(offset[0]))
+            return sign, int(offset[0])
     return None
 
 

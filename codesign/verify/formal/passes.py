@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import ToolFailed
-from codesign.ir import Decide, Format, LutNetwork, Neuron, Sum, Sums, Tables
+from codesign.ir import Decide, Format, LutNetwork, Neuron, Stage, Sum, Sums, Tables
 from codesign.passes import DEFAULT_PASSES
 from codesign.passes.manager import MAX_ROUNDS, find_pass
 from codesign.verify.formal.aig import Aig
@@ -91,20 +91,33 @@ def prove_step(before: LutNetwork, after: LutNetwork, *, work: Path, timeout_s: 
     for each neuron, from what is known of the signals that it reads, and at the end that the answers are equal. Where
     only care sets differ, the new ones are proven by what the stages before let through.
     """
-    if _only_care_differs(before, after):
-        return prove_care_sets(after, before, work=work, timeout_s=timeout_s)
-    step = _Step(before, after, work, timeout_s)
-    return step.proofs()
+    middle = _with_care_of(before, after)
+    proofs: list[Proof] = []
+    if middle is not None and middle != before:
+        proofs = prove_care_sets(middle, before, work=work / "care", timeout_s=timeout_s)
+        if middle == after:
+            return proofs
+        before = middle
+    return [*proofs, *_Step(before, after, work, timeout_s).proofs()]
 
 
-def _only_care_differs(before: LutNetwork, after: LutNetwork) -> bool:
-    def bare(network: LutNetwork) -> list[object]:
-        return [
-            [(n.sources, n.format, n.table.tobytes()) for n in stage.neurons] if isinstance(stage, Tables) else stage
-            for stage in network.stages
-        ]
-
-    return before.inputs == after.inputs and bare(before) == bare(after)
+def _with_care_of(before: LutNetwork, after: LutNetwork) -> LutNetwork | None:
+    """Return `before` with the care sets of `after`, or None where they differ in more than tables and care sets."""
+    if before.inputs != after.inputs or len(before.stages) != len(after.stages):
+        return None
+    stages: list[Stage] = []
+    for a, b in zip(before.stages, after.stages, strict=True):
+        if not isinstance(a, Tables) or not isinstance(b, Tables):
+            if a != b:
+                return None
+            stages.append(a)
+            continue
+        shapes = [[(n.sources, n.format, n.table.size) for n in stage.neurons] for stage in (a, b)]
+        if a.name != b.name or shapes[0] != shapes[1]:
+            return None
+        pairs = zip(a.neurons, b.neurons, strict=True)
+        stages.append(Tables(a.name, tuple(Neuron(n.sources, n.table, n.format, m.care) for n, m in pairs)))
+    return LutNetwork(before.name, tuple(stages), before.inputs)
 
 
 class _Step:
@@ -166,7 +179,7 @@ class _Step:
         at = 0
         for j, unit in enumerate(units):
             name = f"stage {stage.name!r}, {'neuron' if isinstance(stage, Tables) else 'sum'} {j}"
-            same = self._unchanged(unit, known, level, at)
+            same = self._unchanged(unit, known, level, at, j if len(old.formats) == len(units) else None)
             if same is not None:
                 links.append(Link(same, identity(unit.format)))
                 self.done.append(Proof(name, "proven", "unchanged", _cared_rows(unit)))
@@ -182,7 +195,9 @@ class _Step:
             matcher.lemmas = []
         return Level(old.formats, stage.formats, self.reached[place + 1], links, old, level)
 
-    def _unchanged(self, unit: Neuron | Sum, known: dict[object, list[int]], level: Level, at: int) -> int | None:
+    def _unchanged(
+        self, unit: Neuron | Sum, known: dict[object, list[int]], level: Level, at: int, aligned: int | None
+    ) -> int | None:
         """Return the old neuron that reads the same signals, coded as before, and has the same contents."""
         links = [level.links[s] for s in unit.sources]
         sources: list[int] = []
@@ -191,6 +206,8 @@ class _Step:
                 return None
             sources.append(link.old)
         found = known.get(_key(unit, tuple(sources)), [])
+        if aligned is not None:  # nothing was removed: another neuron of equal contents is not this one
+            return aligned if aligned in found else None
         return min(found, key=lambda i: (i < at, i)) if found else None
 
     def _search(
