@@ -52,7 +52,7 @@ def test_a_netlist_is_proven_and_a_flipped_bit_in_it_is_caught(emitted, tmp_path
     cells = json.loads(path.read_text())["modules"]["tiny"]["cells"].values()
     kinds = sorted({cell["type"] for cell in cells if re.fullmatch(r"(SB_)?LUT[456]", cell["type"])})
     found: list[str] = []
-    for bit in range(2):
+    for bit in range(4):
         broken = tmp_path / f"broken{bit}.json"
         shutil.copy(path, broken)
         flip_netlist(broken, kinds[-1], 0, bit)
@@ -63,6 +63,8 @@ def test_a_netlist_is_proven_and_a_flipped_bit_in_it_is_caught(emitted, tmp_path
         with pytest.raises(MismatchError, match=r"wanted \d+, got \d+"):
             require_proven([bad])
         found += [p.detail for p in bad.proofs if p.outcome == "refuted" and "neuron" in p.detail]
+        if found:
+            break
     assert found
     for text in found:
         assert re.search(r"stage '\w+', neuron \d+: input codes signal \d+ = \d+.*: wanted \d+, got \d+", text), text

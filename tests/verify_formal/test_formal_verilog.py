@@ -47,6 +47,13 @@ def refuted(tallies) -> list[Proof]:
     return [proof for tally in tallies for proof in tally.proofs if proof.outcome == "refuted"]
 
 
+@pytest.fixture(scope="module")
+def mapped(folders, tmp_path_factory):
+    """The mapped form, read once."""
+    _, optimized, root = folders
+    return read_pipeline(root / "mapped", optimized, work=tmp_path_factory.mktemp("read"), timeout_s=60)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_every_form_is_proven(folders, tmp_path, case):
     network, optimized, root = folders
@@ -59,8 +66,8 @@ def test_every_form_is_proven(folders, tmp_path, case):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_flipped_bit_in_a_table_is_caught_and_named(folders, tmp_path, seed):
-    network, optimized, root = folders
+def test_a_flipped_bit_in_a_table_is_caught_and_named(mapped, tmp_path, seed):
+    optimized = mapped.network
     rng = np.random.default_rng(seed)
     stage = [s for s in optimized.stages if isinstance(s, Tables)][seed % 2]
     j = int(rng.integers(len(stage.neurons)))
@@ -68,8 +75,7 @@ def test_a_flipped_bit_in_a_table_is_caught_and_named(folders, tmp_path, seed):
     rows = np.arange(neuron.table.size) if neuron.care is None else np.flatnonzero(neuron.care)
     row = int(rng.choice(rows))
     broken = flip_table(optimized, stage.name, j, row)
-    pipeline = read_pipeline(root / "mapped", broken, work=tmp_path / "r", timeout_s=60)
-    tally = prove_stages(pipeline, work=tmp_path / "s", timeout_s=30)
+    tally = prove_stages(replace(mapped, network=broken), work=tmp_path / "s", timeout_s=30)
     (proof,) = refuted([tally])
     assert proof.subject == f"stage {stage.name!r}, neuron {j}"
     old = int(neuron.table[row])
@@ -152,14 +158,12 @@ def test_a_care_set_that_leaves_out_what_occurs_is_caught_with_an_input(tmp_path
         require_proven([tally])
 
 
-def test_what_is_not_proven_is_an_error_and_never_passes(folders, tmp_path, monkeypatch):
-    _, optimized, root = folders
-    pipeline = read_pipeline(root / "mapped", optimized, work=tmp_path / "r", timeout_s=60)
+def test_what_is_not_proven_is_an_error_and_never_passes(mapped, tmp_path, monkeypatch):
     program = tmp_path / "yosys-abc"
     program.write_text('#!/bin/sh\nif [ "$1" = -c ]; then echo "UC Berkeley, ABC 1.01"; fi\n')
     program.chmod(0o755)
     monkeypatch.setenv("CODESIGN_ABC", str(program))
-    tally = prove_stages(pipeline, work=tmp_path / "s", timeout_s=1)
+    tally = prove_stages(mapped, work=tmp_path / "s", timeout_s=1)
     assert tally.count("not proven") > 0
     assert tally.count("refuted") == 0
     with pytest.raises(NotProven, match="were not proven; none of them was refuted"):

@@ -252,6 +252,8 @@ def _chain(pipeline: Pipeline) -> Proof:
                 if register.ports["in_data"] == data and register.ports["in_valid"] == valid:
                     if register.ports["clk"] != top.ports[design.clock]:
                         return Proof(subject, "refuted", "structure", 0, f"{register.name} has another clock")
+                    if "rst" in top.ports and register.ports["rst"] != top.ports["rst"]:
+                        return Proof(subject, "refuted", "structure", 0, f"{register.name} has another reset")
                     data, valid = register.ports["out_data"], register.ports["out_valid"]
                     passed += 1
                     break
