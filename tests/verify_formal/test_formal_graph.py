@@ -21,7 +21,7 @@ def value(aig: Aig, word, assignment):
 
 
 @given(st.integers(1, 7), st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_table_and_a_comparison_are_what_they_say_on_every_row(bits, seed):
     rng = np.random.default_rng(seed)
     column = rng.integers(0, 2, 1 << bits)
@@ -38,7 +38,7 @@ def test_a_table_and_a_comparison_are_what_they_say_on_every_row(bits, seed):
 
 
 @given(networks(), st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_golden_circuits_are_the_network_stage_by_stage(network, seed):
     rng = np.random.default_rng(seed)
     codes = random_codes(network, rng, 8)
@@ -55,7 +55,7 @@ def test_golden_circuits_are_the_network_stage_by_stage(network, seed):
 
 
 @given(networks(encoders=("binary_words", "thermometer_words")))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_golden_encoders_are_right_on_every_word(network):
     stage = network.encode
     assert isinstance(stage, Encode)
