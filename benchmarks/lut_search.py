@@ -232,7 +232,8 @@ def table(name: str, folder: Path) -> list[str]:
     drops = ["; ".join(f"{v:.2%}" for v in row["drop"]) for row in rows]
     said.append(
         "- drop from relaxed to discrete, validation accuracy a seed (networks drawn from the distribution, as many "
-        f"of each depth, in shared tables; the most probable one, there; the result, trained by itself): {' / '.join(drops)}"
+        "of each depth, in shared tables; the most probable one, there; the result, trained by itself): "
+        + " / ".join(drops)
     )
     ranks = [f"{row['ranks']:.2f}" for row in rows if row["ranks"] is not None]
     said.append(f"- rank correlation of candidates in shared tables and trained by themselves: {', '.join(ranks)}")

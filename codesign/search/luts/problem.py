@@ -61,7 +61,8 @@ class Relaxation:
 
     found: the search in it (scores are in points of accuracy). over: logged steps at which a
     limit was exceeded. relaxed, discrete: validation accuracy in the shared tables of networks drawn from the final
-    distribution, as many of each depth, in the mean, and of the most probable one; epochs: passes over the training rows.
+    distribution, as many of each depth, in the mean, and of the most probable one; epochs: passes over the
+    training rows.
     """
 
     found: Found
