@@ -98,9 +98,10 @@ def kept(config: SearchConfig, folder: Path | None) -> Run:
     """The run of a configuration, from FOLDER where it is there: equal files, models and seeds give equal runs."""
     if folder is None:
         return run_seed(config)
-    rooms = [resource_dir("accel_space") / name for name in ("calibration", "defaults", "energy", "networks")]
-    files = sorted(path for room in rooms for path in room.glob("*.yaml"))
-    files.append(resource_dir("accel_space") / "spaces" / f"{config.hardware.space}.yaml")
+    room, target = resource_dir("accel_space"), device(config.device)
+    files = [*sorted((room / "calibration").glob(f"engine_{target.family}*.yaml")), room / "energy" / "engine.yaml"]
+    files += [room / "defaults" / f"{target.name}.yaml", room / "spaces" / f"{config.hardware.space}.yaml"]
+    files.append(room / "networks" / f"{config.network.space}.yaml")
     facts = [config.model_dump(mode="json"), [path.read_text(encoding="utf-8") for path in files]]
     path = folder / "runs" / f"{digest_json(facts)[:24]}.json"
     if path.is_file():
