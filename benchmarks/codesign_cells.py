@@ -291,7 +291,8 @@ def _preface(args: argparse.Namespace) -> list[str]:
     return [
         "# Co-design over NAS-Bench-201 cells",
         "",
-        f"`python -m benchmarks.codesign_cells --all --folder FOLDER --realise` (Python {platform.python_version()}, "
+        f"`python -m benchmarks.codesign_cells --all --folder FOLDER{' --realise' if args.realise else ''}` "
+        f"(Python {platform.python_version()}, "
         f"{os.cpu_count()} cores, shared with other work). {args.seeds} seeds; {args.evaluations} accelerators of the "
         f"space `engine-cells` and {args.queries} validation accuracies for each corner that searches them. Objective: "
         "EDP, at a validation accuracy within 0.5 points of the reference. Cycles are exact, energy is model energy; "
