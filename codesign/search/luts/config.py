@@ -25,7 +25,7 @@ class LutSearchOptions(Section):
     """How features become codes; `input_bits` is a choice of the space."""
     registers_every: Annotated[list[_Count], Field(min_length=1)] = [1]
     """Candidates of the hardware: a register after every so many stages."""
-    epochs: _Count = 10
+    epochs: _Count = 12
     """Of the super-network."""
     warm_up: Annotated[Number, Field(ge=0, lt=1)] = 0.4
     """Share of those in which networks are drawn uniformly and nothing is preferred."""
