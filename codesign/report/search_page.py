@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from codesign.rundir import read_json, write_text
 
 __all__ = ["comparison_rows", "result_tables", "rival_rows", "write_search_report"]
 
+_PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
 _SHOWN = ("cycles", "latency_us", "energy_nj", "edp", "luts", "ffs", "brams", "dsps", "fmax_mhz")
 
 
@@ -41,7 +43,7 @@ def write_search_report(run: Path) -> None:
             table=comparison_rows(result),
             rivals=rival_rows(result),
             manifest=manifest,
-            config=dump_yaml(_without_defaults(read_yaml(run / "config.yaml")[0])),
+            config=dump_yaml(without_secrets(_without_defaults(read_yaml(run / "config.yaml")[0]))),
             plots=plots,
             script=_plotly_script(),
         )
@@ -151,3 +153,11 @@ def _without_defaults(config: Any) -> Any:
     if "train" in found and "data" not in found:
         found.pop("train")
     return found
+
+
+def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without its storage's password: a report is passed on."""
+    shown = dict(config)
+    if "storage" in shown:
+        shown["storage"] = _PASSWORD.sub(r"\1:***@", str(shown["storage"]))
+    return shown

@@ -84,7 +84,10 @@ class Objective:
     def outcome(self, cost: Cost) -> Outcome:
         """Judge one point; a SpaceError says which figure is missing, not a number, or not positive."""
         self.require(cost)
-        values = {name: np.array([cost[name].value], dtype=np.float64) for name in self.figures}
+        try:
+            values = {name: np.array([cost[name].value], dtype=np.float64) for name in self.figures}
+        except (TypeError, ValueError) as problem:
+            raise SpaceError(f"figures must be numbers ({problem})") from None
         value = float(values[self.figure][0])
         for name, found in values.items():
             if not np.isfinite(found[0]) or (name == self.figure and found[0] <= 0):

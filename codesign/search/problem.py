@@ -125,16 +125,15 @@ class Problem:
         return trials
 
     def sweep(self) -> Sweep:
-        """Cost every valid point; `evaluate` reads these figures then. A SpaceError where none is within the limits."""
+        """Cost every valid point; `evaluate` reads these figures then. A SpaceError where none is within the limits.
+
+        A point whose cost function fails is no optimum, and does not end the sweep.
+        """
         numbers = np.flatnonzero(self.valid)
-        parts: list[dict[str, NDArray[np.float64]]] = []
-        for start in range(0, len(numbers), CHUNK_POINTS):
-            columns = self.space.columns(self.space.indices(numbers[start : start + CHUNK_POINTS]))
-            parts.append(self.family.costs(columns, self.network, self.device))
-        costs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        costs = self._all_costs(numbers)
         self.objective.require(costs)
         values = np.asarray(costs[self.objective.figure], dtype=np.float64)
-        within = self.objective.within(costs)
+        within = self.objective.within(costs) & (values > 0)
         if not within.any():
             least = ", ".join(
                 f"{name} at most {most:g}, the least met is {np.nanmin(costs[name]):g}"
@@ -145,6 +144,20 @@ class Problem:
         best = int(np.nanargmin(scores))
         self._swept = Sweep(numbers, values, within, costs, int(numbers[best]), float(values[best]))
         return self._swept
+
+    def _all_costs(self, numbers: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        """Figures of many valid points, an array each; NaN where the cost function of a user's own family failed."""
+        if not self.in_columns:
+            costs = self._costs_of(numbers, [self.space.point(int(number)) for number in numbers])
+            names = list(dict.fromkeys(name for cost, _ in costs if cost for name in cost))
+            if not names:
+                raise SpaceError(f"the cost function failed at all of {len(costs)} valid points: {costs[0][1]}")
+            return {name: np.array([_number(cost, name) for cost, _ in costs]) for name in names}
+        parts: list[dict[str, NDArray[np.float64]]] = []
+        for start in range(0, len(numbers), CHUNK_POINTS):
+            columns = self.space.columns(self.space.indices(numbers[start : start + CHUNK_POINTS]))
+            parts.append(self.family.costs(columns, self.network, self.device))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def close(self) -> None:
         """End the process of the time limit, if there is one."""
@@ -176,7 +189,7 @@ class Problem:
                 name: Figure(0.0, figure.unit.split(" at ")[0], figure.origin)
                 for name, figure in self.family.cost(points[0], self.network, self.device).items()
             }
-        if self._swept is not None:
+        if self._swept is not None:  # of a family in columns
             rows = np.searchsorted(self._swept.numbers, numbers)
             costs = {name: values[rows] for name, values in self._swept.costs.items()}
         else:
@@ -200,3 +213,11 @@ class Problem:
         if not isinstance(cost, Mapping) or not all(isinstance(figure, Figure) for figure in cost.values()):
             raise SpaceError(f"cost must give a mapping of names to Figure(value, unit, origin), not {cost!r}")
         return cost
+
+
+def _number(cost: Cost | None, name: str) -> float:
+    """A figure as a number; NaN where there is none, or where it is none."""
+    try:
+        return float(cost[name].value) if cost is not None and name in cost else float("nan")
+    except (TypeError, ValueError):
+        return float("nan")

@@ -42,6 +42,11 @@ class ToyFamily(AcceleratorFamily):
         return tuple(found)
 
     def cost(self, point, network, device):
+        if point["rows"] in network.get("raises", []):
+            raise ValueError("boom")
+        time.sleep(network.get("hangs", {}).get(str(point["rows"]), 0))
+        if point["rows"] in network.get("words", []):
+            return {"cycles": Figure("many", "cycles", "exact"), "luts": Figure(1, "LUTs", "estimated")}
         cycles = network["work"] // (point["rows"] * point["lanes"]) + 3 * point["rows"] + point["depth"] // 16
         luts = 10 * point["rows"] * point["lanes"] + (7 if point["fast"] else 0)
         return {"cycles": Figure(cycles, "cycles", "exact"), "luts": Figure(luts, "LUTs", "estimated")}

@@ -168,3 +168,12 @@ def test_what_runs_the_widest_weights_runs_all_weights():
             if validate(point, wide):
                 continue
             assert all(validate(point, random_network(topology, seed=seed)) == () for seed in range(3))
+
+
+def test_budgets_and_options_are_refused_before_anything_is_trained(tmp_path, made):
+    few = config_of(tmp_path, network={"evaluations": 5})
+    with pytest.raises(ConfigError, match="network.evaluations: must be 20 or more for a space of cells, not 5"):
+        CellNetworks(few, network_space("nasbench201"), folder=tmp_path, seed=0, log=Log(None))
+    wrong = config_of(tmp_path, network={"options": {"stepz": 3}})
+    with pytest.raises(ConfigError, match=r"network.options: 'stepz' is no option. Did you mean \"steps\"\?"):
+        CellNetworks(wrong, network_space("nasbench201"), folder=tmp_path, seed=0, log=Log(None))

@@ -10,10 +10,13 @@ from codesign.config import parse_model
 from codesign.config.search import SearchConfig
 from codesign.errors import ConfigError, RunError, SpaceError
 from codesign.line import open_run
+from codesign.report.search_page import without_secrets
 from codesign.search import NoValidPoint
 from codesign.search.jobs import LocalRunner
 from codesign.search.loop import run_search
-from codesign.search.loop.hardware import family_of
+from codesign.search.loop.correction import Correction
+from codesign.search.loop.hardware import Hardware, family_of
+from codesign.search.loop.log import Log
 
 
 def searched(folder, tmp_path, *, runner=None, **options):
@@ -149,3 +152,45 @@ def test_contradictions_are_refused(tmp_path, network, message):
     path.write_text(f"name: a\nhardware: {{method: default}}\nnetwork: {network}\n")
     with pytest.raises(ConfigError, match=message):
         parse_model(SearchConfig, path)
+
+
+def test_a_cost_function_that_fails_hangs_or_says_words_never_ends_a_search(tmp_path):
+    """With the rivals and the sweep that every search makes; `rows` 8 raises, 4 gives a word, 2 never ends."""
+    folder = tmp_path / "toy"
+    network = json.dumps({"work": 4000, "room": 64, "raises": [8], "words": [4], "hangs": {"2": 600}})
+    path = write_toy(folder, network=network)
+    path.write_text(path.read_text().replace("evaluations: 60", "evaluations: 60, time_limit_s: 0.05"))
+    config = parse_model(SearchConfig, path)
+    result = run_search(config, tmp_path / "run", folder=folder, runner=LocalRunner(tmp_path / "jobs"))
+    best = result["arms"]["hardware"]["best"]
+    assert best["hardware"]["rows"] in (1, 16)
+    assert result["rivals"]["exhaustive"]["value"] == best["value"] == optimum(folder, broken=(2, 4, 8))
+    rows = [json.loads(line) for line in (tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()]
+    reasons = {row["reason"] for row in rows if row["state"] == "failed"}
+    assert any("ValueError: boom" in reason for reason in reasons)
+    assert any("figures must be numbers" in reason for reason in reasons)
+    assert any("took more than 0.05 s" in reason for reason in reasons)
+
+
+def test_a_family_of_ones_own_has_a_time_limit_without_asking(tmp_path):
+    path = write_toy(tmp_path / "toy")
+    config = parse_model(SearchConfig, path)
+    options = {"folder": path.parent, "seed": 0, "log": Log(None), "correction": Correction()}
+    assert Hardware(config, **options)._time_limit_s == 60
+    ours = config.hardware.model_copy(update={"space": "engine-cells"})
+    assert Hardware(config.model_copy(update={"hardware": ours}), **options)._time_limit_s is None
+
+
+def test_what_another_configuration_found_does_not_stay(tmp_path):
+    searched(tmp_path / "toy", tmp_path)
+    run = tmp_path / "run"
+    assert (run / "result.json").is_file() and (run / "design").is_dir()
+    with pytest.raises(SpaceError, match="none may win"):
+        searched(tmp_path / "toy", tmp_path, luts=5)
+    assert not (run / "result.json").exists() and not (run / "report.html").exists() and not (run / "design").exists()
+
+
+def test_a_report_holds_no_password():
+    shown = without_secrets({"name": "a", "storage": "postgresql://me:SECRET@host:5432/db"})
+    assert shown == {"name": "a", "storage": "postgresql://me:***@host:5432/db"}
+    assert without_secrets({"storage": "grpc://host:1"})["storage"] == "grpc://host:1"

@@ -18,11 +18,11 @@ from codesign.config.search import SearchConfig
 from codesign.errors import ConfigError, SpaceError
 from codesign.ir.integer_random import random_network
 from codesign.search.evolution import evolve_front
-from codesign.search.gradient import GradientConfig, Step, search_cells
+from codesign.search.gradient import Step, search_cells
 from codesign.search.gradient.cells import FIGURES
 from codesign.search.jobs import Job
 from codesign.search.loop.designs import Candidate
-from codesign.search.loop.networks import Networks, Point, widest
+from codesign.search.loop.networks import Networks, Point, gradient_options, widest
 from codesign.search.networks import CellSpace, load_accuracies
 from codesign.search.networks.cell_cost import CellCosts, CellFigures
 from codesign.search.networks.cells import CellSpaceFile
@@ -32,6 +32,8 @@ from codesign.search.objective import OBJECTIVES
 __all__ = ["CellNetworks", "reference_cell"]
 
 _STEPS, _ROUNDS = 60, 2
+_FEWEST = 20
+"""Look-ups that a predictor of accuracies needs."""
 
 
 def reference_cell(figures: CellFigures, validation: np.ndarray) -> int:
@@ -65,6 +67,11 @@ class CellNetworks(Networks):
 
     def __init__(self, config: SearchConfig, space: CellSpace, **options: Any):
         super().__init__(config, **options)
+        if config.network.method != "reference" and config.network.evaluations < _FEWEST:
+            raise ConfigError(
+                f"network.evaluations: must be {_FEWEST} or more for a space of cells, not {config.network.evaluations}"
+            )
+        self.gradient = gradient_options(config, {"steps": _STEPS})
         torch.set_num_threads(1)  # so that the same search is the same on every machine
         if config.network.accuracy is None:
             raise ConfigError("network.accuracy: a space of cells needs the data set of its accuracies, e.g. cifar10")
@@ -132,7 +139,8 @@ class CellNetworks(Networks):
     ) -> list[Candidate]:
         """The cheapest cell, at this hardware, that is known to be accurate enough."""
         figures = self.figures(point)
-        queries = max(20, math.floor(share * self.config.network.evaluations))
+        budget = self.config.network.evaluations
+        queries = min(budget, max(_FEWEST, math.floor(share * budget)))
         kept = {name: most for name, most in limits.items() if name in FIGURES}
         before = set(self.known)
         if self.config.network.method == "gradient":
@@ -146,7 +154,7 @@ class CellNetworks(Networks):
                 rounds=_ROUNDS,
                 least_accuracy=least,
                 known=self.known,
-                config=GradientConfig(**{"steps": _STEPS, **self.config.network.options}),
+                config=self.gradient,
                 seed=self.seed + 1000 * self.round,
             )
             self.steps += [step for one in found.searches for step in one.steps]

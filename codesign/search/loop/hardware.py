@@ -21,6 +21,7 @@ from codesign.config.search import SearchConfig
 from codesign.errors import ConfigError, SpaceError
 from codesign.families import find_family
 from codesign.families.engine import EngineFamily
+from codesign.families.pipeline import PipelineFamily
 from codesign.search.loop.correction import Correction
 from codesign.search.loop.designs import Candidate
 from codesign.search.loop.log import Log
@@ -40,6 +41,9 @@ _REFERENCES = 2
 
 _PROPOSALS = 4
 """Points that the trained agent proposes for a network, before any evaluation of it."""
+
+_TIME_LIMIT_S = 60.0
+"""Of one call of a cost function of a user's own family, where the file gives none."""
 
 _LISTED = 20_000
 """Points of the largest space that is swept for its optimum where a family costs point by point."""
@@ -84,6 +88,7 @@ class Hardware:
         self._agent: Any = None
         self._problem: tuple[str, Objective, Problem] | None = None
         self._searchers: dict[str, Searcher] = {}
+        self._open: list[Problem] = []
 
     # The default accelerator.
 
@@ -105,8 +110,13 @@ class Hardware:
             if broken := validate(engine, candidate.network, self.device):
                 raise Refusal(*broken)
             return engine_cost(engine, candidate.network, self.device)
-        self.family.check(point, candidate.network, self.device)
-        return self.family.cost(point, candidate.network, self.device)
+        number = self.family.space.number(self.family.space.check(point))
+        (trial,) = self.problem(candidate).evaluate([number])
+        if trial.state == "invalid":
+            self.family.check(point, candidate.network, self.device)  # a Refusal that names the rules
+        if trial.state in ("invalid", "failed"):
+            raise SpaceError(f"the cost of {dict(point)} for {candidate.label} is not known: {trial.reason}")
+        return trial.figures
 
     # Problems.
 
@@ -132,10 +142,22 @@ class Hardware:
             device=self.device,
             objective=objective,
             name=candidate.label,
-            time_limit_s=self.config.hardware.time_limit_s,
+            time_limit_s=self._time_limit_s,
         )
         self._exclude(problem, candidate)
+        self._open.append(problem)
         return problem
+
+    def close(self) -> None:
+        """End the processes in which a user's cost functions run; another call of one starts them anew."""
+        for problem in self._open:
+            problem.close()
+
+    @property
+    def _time_limit_s(self) -> float | None:
+        """Of one call of a cost function; of a family of one's own there is always one."""
+        given = self.config.hardware.time_limit_s
+        return given if given is not None or isinstance(self.family, (EngineFamily, PipelineFamily)) else _TIME_LIMIT_S
 
     def _exclude(self, problem: Problem, candidate: Candidate) -> None:
         for number in self.correction.excluded.get(candidate.label, {}):
@@ -318,8 +340,7 @@ class Hardware:
         problem = self._made(candidate, self.correction.objective(self.goal))
         found: dict[str, dict[str, Any]] = {}
         optimum = float("nan")
-        quick = problem.space.size <= _LISTED and self.config.hardware.time_limit_s is None
-        if problem.in_columns or quick:
+        if problem.in_columns or problem.space.size <= _LISTED:
             swept = problem.sweep()
             optimum = swept.value
             found["exhaustive"] = {"value": optimum, "evaluations": len(swept.numbers), "ratio": 1.0}

@@ -23,7 +23,7 @@ from codesign.rundir import digest_json, read_json, write_json
 from codesign.search.gradient import GradientConfig, MapResult, Step, search_maps
 from codesign.search.jobs import Job
 from codesign.search.loop.designs import Candidate, Design
-from codesign.search.loop.networks import Networks, Point, widest
+from codesign.search.loop.networks import Networks, Point, gradient_options, widest
 from codesign.search.networks import MapSpace
 from codesign.search.networks.shape_cost import shape_cycles
 
@@ -56,6 +56,7 @@ class MapNetworks(Networks):
             raise ConfigError(
                 f"network.method: convolutional networks are searched by gradient, not {config.network.method!r}"
             )
+        self.gradient = gradient_options(config, _OPTIONS)
         self.space, self.memo = space, memo
         self.steps: list[Step] = []
         self.violations = 0
@@ -104,8 +105,7 @@ class MapNetworks(Networks):
         most = float(shape_cycles(self.space.topology(self.reference(None).point), engine))
         if "cycles" in limits:
             most = min(most, limits["cycles"])
-        wanted = {**_OPTIONS, **self.config.network.options}
-        wanted["cost_weight"] *= self._weight
+        wanted = replace(self.gradient, cost_weight=self.gradient.cost_weight * self._weight)
         found, logged = self._searched(engine, most, wanted, steps)
         self.used += steps
         self.steps += logged
@@ -130,7 +130,7 @@ class MapNetworks(Networks):
         return made
 
     def _searched(
-        self, engine: EnginePoint, most: float, wanted: dict[str, Any], steps: int
+        self, engine: EnginePoint, most: float, wanted: GradientConfig, steps: int
     ) -> tuple[dict[str, Any], list[Step]]:
         """The result of `search_maps` and its logged steps, from the memo where it is there."""
         assert self.config.data is not None
@@ -140,7 +140,7 @@ class MapNetworks(Networks):
             self.config.data.model_dump(mode="json"),
             engine.as_dict(),
             most,
-            wanted,
+            asdict(wanted),
             steps,
             self.seed,
             self.round,
@@ -154,7 +154,7 @@ class MapNetworks(Networks):
                 self.data,
                 engine,
                 most_cycles=most,
-                config=GradientConfig(**wanted),
+                config=wanted,
                 warm_up=steps,
                 scored=_SCORED,
                 seed=self.seed + 1000 * self.round,

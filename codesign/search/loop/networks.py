@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ import numpy as np
 
 from codesign.accel.space import Value
 from codesign.config.search import SearchConfig
+from codesign.errors import ConfigError, did_you_mean
 from codesign.ir.integer import Conv, IntegerNetwork
+from codesign.search.gradient import GradientConfig
 from codesign.search.jobs import Job
 from codesign.search.loop.designs import Candidate, Design
 from codesign.search.loop.log import Log
 
-__all__ = ["Networks", "widest"]
+__all__ = ["Networks", "gradient_options", "widest"]
 
 Point = Mapping[str, Value]
 
@@ -83,3 +85,14 @@ class Networks(ABC):
     def facts(self) -> dict[str, Any]:
         """What a report says of this half."""
         return {}
+
+
+def gradient_options(config: SearchConfig, preset: Mapping[str, Any]) -> GradientConfig:
+    """The settings of a gradient search: those of `network.options` over `preset`; an unknown one is a ConfigError."""
+    known = [field.name for field in fields(GradientConfig)]
+    for name in config.network.options:
+        if name not in known:
+            raise ConfigError(
+                f"network.options: {name!r} is no option.{did_you_mean(name, known)} Known: {', '.join(known)}"
+            )
+    return GradientConfig(**{**preset, **config.network.options})

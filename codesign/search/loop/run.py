@@ -163,7 +163,10 @@ def run_arm(
         arm=arm,
         agent_log=run / "log" if run is not None else None,
     )
-    found = Loop(hardware, networks, runner, log=log, correction=correction, tell=tell).run()
+    try:
+        found = Loop(hardware, networks, runner, log=log, correction=correction, tell=tell).run()
+    finally:
+        hardware.close()
     if run is not None:
         write_events(networks, run / "log" / f"network_{arm}")
     return found, hardware, networks
@@ -182,7 +185,10 @@ def _search(config: SearchConfig, run: Path, folder: Path, jobs: Runner, log: Lo
             baseline = _baseline(hardware, networks)
             if config.rivals and _arm_config(config, arm).hardware.method != "default":
                 tell("searching with the rivals at the same budget")
-                rivals = _rivals(hardware, found)
+                try:
+                    rivals = _rivals(hardware, found)
+                finally:
+                    hardware.close()
     return {
         "name": config.name,
         "seed": config.seed,
@@ -353,6 +359,10 @@ def _refuse_other(run: Path, config: SearchConfig) -> None:
     if known.get("kind") != "search" or known["name"] != config.name:
         what = f"the search {known['name']!r}" if known.get("kind") == "search" else f"the run of {known['name']!r}"
         raise RunError(f"{run} is {what}, not of the search {config.name!r}; choose another --run or delete it")
+    if known.get("config_digest") != digest_json(config.model_dump(mode="json")):  # what it found is another search's
+        for name in ("result.json", "report.html"):
+            (run / name).unlink(missing_ok=True)
+        shutil.rmtree(run / "design", ignore_errors=True)
 
 
 def _write_manifest(config: SearchConfig, run: Path, folder: Path) -> None:

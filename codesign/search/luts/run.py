@@ -12,6 +12,7 @@ from codesign.config import dump_yaml
 from codesign.config.search import SearchConfig
 from codesign.errors import ConfigError
 from codesign.report.lut_search_page import write_lut_search_report
+from codesign.report.search_page import without_secrets
 from codesign.rundir import RunFolder
 from codesign.search.jobs import Runner
 from codesign.search.luts.config import LutSearchConfig, LutSearchOptions
@@ -85,5 +86,7 @@ def run_luts(
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(made / "5_emit" / "design", target)
         shutil.copy2(made / "report.html", run / "network.html")
-    write_lut_search_report(run, config=dump_yaml(config.model_dump(mode="json", exclude_defaults=True)))
+    write_lut_search_report(
+        run, config=dump_yaml(without_secrets(config.model_dump(mode="json", exclude_defaults=True)))
+    )
     return found.as_dict()
