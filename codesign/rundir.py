@@ -19,7 +19,7 @@ import numpy as np
 
 from codesign.errors import CodesignError, RunError
 
-__all__ = ["RunFolder", "digest_json", "read_manifest", "write_json"]
+__all__ = ["RunFolder", "digest_json", "is_search", "read_manifest", "write_json"]
 
 _LOCK = ".lock"
 _STAMP = "stage.json"
@@ -53,6 +53,12 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path} is missing; run the stage that writes it, or `cods resume` the run") from None
     except (OSError, ValueError) as problem:
         raise RunError(f"{path} cannot be read ({problem}); delete its stage folder and run `cods resume`") from None
+
+
+def is_search(run: Path) -> bool:
+    """Whether a folder is that of a search, not of a build."""
+    manifest = run / "manifest.json"
+    return manifest.is_file() and read_json(manifest).get("kind") == "search"
 
 
 def read_manifest(run: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from codesign.cli.progress import StageProgress
 from codesign.cli.tables import terminal
 from codesign.config import parse_build
 from codesign.errors import CodesignError
+from codesign.rundir import is_search
 
 __all__ = ["register"]
 
@@ -54,10 +55,10 @@ def build(
 
 def resume(run: RunArgument) -> None:
     """Go on with a run or a search that was interrupted, or bring a run up to date with its config.yaml."""
-    from codesign.cli.search import is_search_folder, resume_search
+    from codesign.cli.search import resume_search
     from codesign.line import open_run
 
-    if is_search_folder(run):
+    if is_search(run):
         resume_search(run)
         return
     with StageProgress() as progress:

@@ -10,9 +10,8 @@ import typer
 from codesign.cli.tables import terminal
 from codesign.config import parse_model
 from codesign.config.search import SearchConfig
-from codesign.rundir import read_json
 
-__all__ = ["is_search_folder", "register", "resume_search"]
+__all__ = ["register", "resume_search"]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,12 +32,6 @@ def search(
     if two_by_two:
         model = model.model_copy(update={"table": True})
     _run(model, run or Path("runs") / model.name, folder=config.parent, workers=workers)
-
-
-def is_search_folder(run: Path) -> bool:
-    """Whether a folder is that of a search."""
-    manifest = run / "manifest.json"
-    return manifest.is_file() and read_json(manifest).get("kind") == "search"
 
 
 def resume_search(run: Path, *, workers: int = 0) -> None:

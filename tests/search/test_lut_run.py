@@ -11,7 +11,8 @@ from codesign.cli.app import app
 from codesign.config.search import SearchConfig
 from codesign.errors import ConfigError, RunError
 from codesign.report.lut_search_page import lut_search_table
-from codesign.search.loop import is_search, open_search, run_search
+from codesign.rundir import is_search
+from codesign.search.loop import open_search, run_search
 from codesign.search.luts.run import lut_search_config
 
 SPACE = """\

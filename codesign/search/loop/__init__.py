@@ -6,7 +6,7 @@ from codesign.search.loop.designs import Candidate, Design, judge
 from codesign.search.loop.hardware import Hardware
 from codesign.search.loop.log import Log
 from codesign.search.loop.networks import Networks
-from codesign.search.loop.run import ARMS, is_search, open_search, run_arm, run_search
+from codesign.search.loop.run import ARMS, open_search, run_arm, run_search
 
 __all__ = [
     "ARMS",
@@ -19,7 +19,6 @@ __all__ = [
     "LoopResult",
     "Networks",
     "RoundFacts",
-    "is_search",
     "judge",
     "open_search",
     "run_arm",

@@ -19,7 +19,7 @@ from codesign.config.search import SearchConfig
 from codesign.errors import ConfigError, RunError, SpaceError
 from codesign.families.engine import EngineFamily
 from codesign.report.search_page import write_search_report
-from codesign.rundir import RunFolder, digest_json, read_json, write_json, write_text
+from codesign.rundir import RunFolder, digest_json, is_search, read_json, write_json, write_text
 from codesign.search.jobs import Runner
 from codesign.search.loop.alternate import Loop, LoopResult
 from codesign.search.loop.correction import Correction
@@ -31,7 +31,7 @@ from codesign.search.loop.log import Log, plain_figures
 from codesign.search.loop.networks import Networks
 from codesign.search.networks import CellSpace, MapSpace, network_space
 
-__all__ = ["ARMS", "is_search", "make_networks", "open_search", "run_arm", "run_search", "storage_of"]
+__all__ = ["ARMS", "make_networks", "open_search", "run_arm", "run_search", "storage_of"]
 
 ARMS = {
     "both": "network searched, hardware searched",
@@ -42,12 +42,6 @@ ARMS = {
 """The 2 x 2."""
 
 Tell = Callable[[str], None]
-
-
-def is_search(run: Path) -> bool:
-    """Whether a folder is that of a search."""
-    manifest = run / "manifest.json"
-    return manifest.is_file() and read_json(manifest).get("kind") == "search"
 
 
 def open_search(run: Path) -> tuple[SearchConfig, Path]:
