@@ -89,7 +89,7 @@ REFUSED: list[tuple[str, str, IntegerNetwork, dict[str, object]]] = [
     ("activation_bits", INPUT, net(conv("a", INPUT, 4, 4, last=True), levels=Levels(2)), {"activation_bits": 1}),
     ("bank_depth", INPUT, net(conv("a", INPUT, 4, 4, last=True), size=6), {}),
     ("bank_depth", "a", net(conv("a", INPUT, 16, 4), conv("b", "a", 1, 16, last=True)), {}),
-    ("weight_depth", "b", net(conv("a", INPUT, 4, 4), LAST), {"weight_depth": 3}),
+    ("weight_depth", "", net(conv("a", INPUT, 4, 4), LAST), {"weight_depth": 3}),
     ("weight_depth", "a", net(conv("a", INPUT, 8, 4, last=True)), {"weight_depth": 3, "weights": "streamed"}),
     ("answer_depth", "a", net(conv("a", INPUT, 4, 4, last=True)), {"answer_depth": 35}),
     (
