@@ -13,7 +13,7 @@ from codesign.accel.engine.validate import RULES, EngineRules, validate
 from codesign.errors import UnsupportedModel
 from codesign.ir.conv_presets import conv_preset
 from codesign.ir.integer_random import random_network
-from codesign.testing_integer import IntegerLimits, integer_networks
+from codesign.testing import IntegerLimits, integer_networks
 
 SPACE = space("engine")
 NETWORKS = st.one_of(

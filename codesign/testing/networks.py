@@ -34,17 +34,13 @@ from codesign.ir import (
     trace,
 )
 from codesign.ir.topology import check_topology
-from codesign.testing_integer import IntegerLimits, integer_networks, random_inputs
 
 __all__ = [
     "Encoder",
-    "IntegerLimits",
     "Limits",
-    "integer_networks",
     "networks",
     "random_codes",
     "random_features",
-    "random_inputs",
     "structured_network",
     "with_sound_care",
 ]
