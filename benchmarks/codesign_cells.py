@@ -1,7 +1,7 @@
 """The co-design search over NAS-Bench-201 cells: network and hardware, each searched or not, against the default.
 
     python -m benchmarks.codesign_cells --device ecp5-85f --accuracy cifar10 --seeds 5
-    python -m benchmarks.codesign_cells --all --folder FOLDER --realise     # all; writes benchmarks/codesign_results.md
+    python -m benchmarks.codesign_cells --all --folder FOLDER --bound --realise   # writes codesign_results.md
 
 Needs the table of NAS-Bench-201 where data sets are looked for. FOLDER keeps finished runs and designs. What is fixed
 before any search: the default accelerator, the reference (the cell of best validation accuracy that it runs), the
@@ -16,7 +16,7 @@ import os
 import platform
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,12 @@ import numpy as np
 from codesign.accel import device
 from codesign.accel.engine.defaults import default_point
 from codesign.config.search import SearchConfig
+from codesign.errors import SpaceError
 from codesign.resources import resource_dir
 from codesign.rundir import digest_json, read_json, write_json
 from codesign.search.jobs import Job, LocalRunner, Outcome
 from codesign.search.loop import ARMS, Log, run_arm
+from codesign.search.loop.cells import CellNetworks
 from codesign.search.loop.hardware import Hardware
 
 RESULTS = Path(__file__).parent / "codesign_results.md"
@@ -94,25 +96,48 @@ def config_of(name: str, accuracy: str, *, channels: int, seed: int, evaluations
     )
 
 
-def kept(config: SearchConfig, folder: Path | None) -> Run:
-    """The run of a configuration, from FOLDER where it is there: equal files, models and seeds give equal runs."""
+def kept(what: Callable[[SearchConfig], dict[str, Any]], config: SearchConfig, folder: Path | None) -> dict[str, Any]:
+    """What a function makes of a configuration, from FOLDER where it is there: equal files and seeds give equal runs."""
     if folder is None:
-        return run_seed(config)
+        return what(config)
     room, target = resource_dir("accel_space"), device(config.device)
     files = [*sorted((room / "calibration").glob(f"engine_{target.family}*.yaml")), room / "energy" / "engine.yaml"]
     files += [room / "defaults" / f"{target.name}.yaml", room / "spaces" / f"{config.hardware.space}.yaml"]
     files.append(room / "networks" / f"{config.network.space}.yaml")
     facts = [config.model_dump(mode="json"), [path.read_text(encoding="utf-8") for path in files]]
-    path = folder / "runs" / f"{digest_json(facts)[:24]}.json"
-    if path.is_file():
-        return Run(**read_json(path))
-    run = run_seed(config)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, asdict(run))
-    return run
+    path = folder / "runs" / f"{what.__name__}_{digest_json(facts)[:24]}.json"
+    if not path.is_file():
+        found = what(config)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, found)
+    return read_json(path)
 
 
-def run_seed(config: SearchConfig) -> Run:
+def best_possible(config: SearchConfig) -> dict[str, Any]:
+    """The most that any search could find: every cell that is accurate enough on every accelerator of the space.
+
+    Ratios to the reference on the default accelerator, of latency and of EDP, each by the design that is best in it.
+    No search sees this; it reads the accuracies of all cells.
+    """
+    nobody: Any = None
+    found, hardware, networks = run_arm(config, "neither", run=None, folder=Path(), runner=nobody, log=Log(None))
+    assert isinstance(networks, CellNetworks)
+    assert found.best.accuracy is not None
+    space = networks.space
+    archs = [space.arch(space.choices.point(number)) for number in range(space.choices.size)]
+    validation = networks.table.validation[[networks.table.row(arch) for arch in archs]]
+    near = np.flatnonzero(validation >= found.best.accuracy - config.network.within)
+    least = {"latency_us": np.inf, "edp": np.inf}
+    for number in near:
+        try:
+            swept = hardware.problem(networks.candidate(int(number))).sweep()
+        except SpaceError:
+            continue
+        least = {name: min(most, float(np.nanmin(swept.costs[name]))) for name, most in least.items()}
+    return {"cells": len(near)} | {name: found.best.figures[name].value / most for name, most in least.items()}
+
+
+def run_seed(config: SearchConfig) -> dict[str, Any]:
     """All four corners, the rivals on the found network, and the jobs of what was found."""
     began = time.process_time()
     arms: dict[str, dict[str, Any]] = {}
@@ -139,7 +164,7 @@ def run_seed(config: SearchConfig) -> Run:
         test = networks.test_accuracy(best.candidate)
         assert test is not None
         arms[arm]["test"] = test[0]
-    return Run(arms, rivals, time.process_time() - began, jobs)
+    return asdict(Run(arms, rivals, time.process_time() - began, jobs))
 
 
 def _rivals(hardware: Hardware, candidate: Any, config: SearchConfig) -> dict[str, float]:
@@ -162,10 +187,15 @@ def setting(args: argparse.Namespace, name: str, accuracy: str, channels: int) -
         config = config_of(
             name, accuracy, channels=channels, seed=seed, evaluations=args.evaluations, queries=args.queries
         )
-        run = kept(config, args.folder)
+        run = Run(**kept(run_seed, config, args.folder))
         runs.append(run)
         print(f"{name} {accuracy} {channels} seed {seed}: {run.seconds:.0f} s", flush=True)
     lines = [*_head(runs, name, accuracy, channels), *_table(runs), *_verdict(runs, accuracy), *_rival_lines(runs)]
+    if args.bound:
+        config = config_of(
+            name, accuracy, channels=channels, seed=0, evaluations=args.evaluations, queries=args.queries
+        )
+        lines += _bound(kept(best_possible, config, args.folder), runs)
     if args.realise:
         worst = int(_ratios(runs, "both", "edp").argmin())
         lines += _realised(realise(list(runs[worst].jobs.values()), args.folder))
@@ -241,6 +271,16 @@ def _rival_lines(runs: Sequence[Run]) -> list[str]:
     ]
 
 
+def _bound(bound: dict[str, Any], runs: Sequence[Run]) -> list[str]:
+    gaps = bound["edp"] / _ratios(runs, "both", "edp")
+    return [
+        f"The most that any search could find, by sweeping the hardware space for each of the {bound['cells']} cells that "
+        f"are accurate enough: latency {bound['latency_us']:.2f}x, EDP {bound['edp']:.2f}x (the best design in each). "
+        f"EDP of what was found over that optimum: median {np.median(gaps):.2f}, worst {gaps.max():.2f}.",
+        "",
+    ]
+
+
 def _realised(found: Sequence[tuple[Outcome, dict[str, float]]]) -> list[str]:
     bad = [f"{outcome.job.folder_name}: {outcome.reason[:200]}" for outcome, _ in found if not outcome.done]
     rows = [(outcome.figures, said) for outcome, said in found if outcome.done]
@@ -266,6 +306,9 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=100, help="validation accuracies that each corner may look up")
     parser.add_argument("--folder", type=Path, help="remember finished runs and designs here")
     parser.add_argument("--realise", action="store_true", help="build the worst seed's design and the baseline")
+    parser.add_argument(
+        "--bound", action="store_true", help="also find the best of all accurate cells and accelerators"
+    )
     parser.add_argument("--all", action="store_true", help="both devices and data sets; writes the results file")
     args = parser.parse_args()
     if args.realise and args.folder is None:
@@ -291,7 +334,7 @@ def _preface(args: argparse.Namespace) -> list[str]:
     return [
         "# Co-design over NAS-Bench-201 cells",
         "",
-        f"`python -m benchmarks.codesign_cells --all --folder FOLDER{' --realise' if args.realise else ''}` "
+        f"`python -m benchmarks.codesign_cells --all --folder FOLDER{' --bound' if args.bound else ''}{' --realise' if args.realise else ''}` "
         f"(Python {platform.python_version()}, "
         f"{os.cpu_count()} cores, shared with other work). {args.seeds} seeds; {args.evaluations} accelerators of the "
         f"space `engine-cells` and {args.queries} validation accuracies for each corner that searches them. Objective: "
