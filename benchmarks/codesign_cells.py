@@ -97,7 +97,7 @@ def config_of(name: str, accuracy: str, *, channels: int, seed: int, evaluations
 
 
 def kept(what: Callable[[SearchConfig], dict[str, Any]], config: SearchConfig, folder: Path | None) -> dict[str, Any]:
-    """What a function makes of a configuration, from FOLDER where it is there: equal files and seeds give equal runs."""
+    """What a function makes of a configuration, from FOLDER where that is there: equal files give equal results."""
     if folder is None:
         return what(config)
     room, target = resource_dir("accel_space"), device(config.device)
@@ -274,8 +274,8 @@ def _rival_lines(runs: Sequence[Run]) -> list[str]:
 def _bound(bound: dict[str, Any], runs: Sequence[Run]) -> list[str]:
     gaps = bound["edp"] / _ratios(runs, "both", "edp")
     return [
-        f"The most that any search could find, by sweeping the hardware space for each of the {bound['cells']} cells that "
-        f"are accurate enough: latency {bound['latency_us']:.2f}x, EDP {bound['edp']:.2f}x (the best design in each). "
+        f"The most that any search could find, by sweeping the hardware space for each of the {bound['cells']} cells "
+        f"that are accurate enough: latency {bound['latency_us']:.2f}x, EDP {bound['edp']:.2f}x (the best design in each). "
         f"EDP of what was found over that optimum: median {np.median(gaps):.2f}, worst {gaps.max():.2f}.",
         "",
     ]
@@ -331,10 +331,11 @@ def main() -> None:
 
 
 def _preface(args: argparse.Namespace) -> list[str]:
+    options = (" --bound" if args.bound else "") + (" --realise" if args.realise else "")
     return [
         "# Co-design over NAS-Bench-201 cells",
         "",
-        f"`python -m benchmarks.codesign_cells --all --folder FOLDER{' --bound' if args.bound else ''}{' --realise' if args.realise else ''}` "
+        f"`python -m benchmarks.codesign_cells --all --folder FOLDER{options}` "
         f"(Python {platform.python_version()}, "
         f"{os.cpu_count()} cores, shared with other work). {args.seeds} seeds; {args.evaluations} accelerators of the "
         f"space `engine-cells` and {args.queries} validation accuracies for each corner that searches them. Objective: "
