@@ -275,7 +275,7 @@ def _bound(bound: dict[str, Any], runs: Sequence[Run]) -> list[str]:
     gaps = bound["edp"] / _ratios(runs, "both", "edp")
     return [
         f"The most that any search could find, by sweeping the hardware space for each of the {bound['cells']} cells "
-        f"that are accurate enough: latency {bound['latency_us']:.2f}x, EDP {bound['edp']:.2f}x (the best design in each). "
+        f"that are accurate enough: latency {bound['latency_us']:.2f}x, EDP {bound['edp']:.2f}x. "
         f"EDP of what was found over that optimum: median {np.median(gaps):.2f}, worst {gaps.max():.2f}.",
         "",
     ]
