@@ -14,6 +14,8 @@
 //   S FLAG                 with -DENGINE_SAIF: from here on (1) count every bit's activity, a sample a clock, or write
 //                          what was counted (0) to the file that is the third argument
 //   A                      print the answer beats since the last A: "A LAST BEAT" each
+// Options after the seed: +NAME=VALUE for the simulation (engine_watch.sv lists them), and, where it was compiled with
+// --trace-fst or --trace-vcd, --trace FILE FROM TO: the waveform of the clocks FROM to TO, at most kTraceBytes.
 // Lines go to standard output. A receiver's rule that the engine breaks is printed as "E ...". Exit code 2: bad script.
 // The model must be verilated with `--prefix Vengine`.
 
@@ -22,11 +24,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <vector>
 
@@ -34,11 +38,27 @@
 #include "verilated.h"
 #ifdef ENGINE_SAIF
 #include "verilated_saif_c.h"
+#elif VM_TRACE_FST
+#include "verilated_fst_c.h"
+using Wave = VerilatedFstC;
+#define ENGINE_WAVE 1
+#elif VM_TRACE
+#include "verilated_vcd_c.h"
+using Wave = VerilatedVcdC;
+#define ENGINE_WAVE 1
 #endif
 
 namespace {
 
 using Words = std::vector<uint32_t>;
+
+constexpr uint64_t kTraceBytes = uint64_t{256} << 20;
+
+struct Options {
+    std::string script, saif = "activity.saif", trace;
+    uint64_t seed = 1, from = 0, to = 0;
+    std::vector<const char*> plus;  // what the simulation is given, the program's name first
+};
 
 template <typename Port>
 void put(Port& port, const Words& words) {
@@ -117,19 +137,28 @@ private:
 
 class Bench {
 public:
-    explicit Bench(uint64_t seed) : context_(std::make_unique<VerilatedContext>()) {
+    explicit Bench(const Options& options) : options_(options), plus_(options.plus), context_(std::make_unique<VerilatedContext>()) {
         context_->randReset(2);  // registers start with noise, so that only the reset can make them right
-        context_->randSeed(static_cast<int>(seed & 0x7fffffff) + 1);
-#ifdef ENGINE_SAIF
+        context_->randSeed(static_cast<int>(options.seed & 0x7fffffff) + 1);
+        context_->commandArgs(static_cast<int>(plus_.size()), plus_.data());
+#if VM_TRACE
         context_->traceEverOn(true);
 #endif
         top_ = std::make_unique<Vengine>(context_.get(), "engine");
 #ifdef ENGINE_SAIF
         top_->trace(&saif_, 99);
 #endif
+#ifdef ENGINE_WAVE
+        if (!options.trace.empty()) top_->trace(&wave_, 99);
+#endif
         reset();
     }
-    ~Bench() { top_->final(); }
+    ~Bench() {
+        top_->final();
+#ifdef ENGINE_WAVE
+        if (wave_.isOpen()) wave_.close();
+#endif
+    }
 
     void reset() {
         top_->aresetn = 0;
@@ -163,6 +192,9 @@ public:
 #ifdef ENGINE_SAIF
         if (saif_.isOpen()) saif_.dump(sampled_++);
 #endif
+#ifdef ENGINE_WAVE
+        trace(0);
+#endif
         if (active) {
             images.clock(data, top_->s_axis_data_tready);
             weights.clock(weight, top_->s_axis_weight_tready);
@@ -170,6 +202,9 @@ public:
         }
         top_->aclk = 1;
         top_->eval();
+#ifdef ENGINE_WAVE
+        trace(5);
+#endif
         context_->timeInc(1);
         ++clocks;
     }
@@ -219,6 +254,27 @@ public:
     uint64_t clocks = 0;
 
 private:
+#ifdef ENGINE_WAVE
+    // A clock is 10 units of time: the inputs settle in its first half, the edge is in its middle.
+    void trace(uint64_t phase) {
+        if (options_.trace.empty() || clocks < options_.from || clocks > options_.to || full_) return;
+        if (!wave_.isOpen()) {
+            wave_.open(options_.trace.c_str());
+            if (!wave_.isOpen()) {
+                std::fprintf(stderr, "cannot write %s\n", options_.trace.c_str());
+                std::exit(2);
+            }
+        }
+        wave_.dump(10 * clocks + phase);
+        if (phase != 0 && clocks % 1024 == 0) {
+            std::error_code absent;
+            const auto size = std::filesystem::file_size(options_.trace, absent);
+            full_ = !absent && size > kTraceBytes;
+        }
+        if (full_ || (phase != 0 && clocks == options_.to)) wave_.close();
+    }
+#endif
+
     void receive(bool accept) {
         const bool valid = top_->m_axis_tvalid;
         const Words data = get(top_->m_axis_tdata);
@@ -247,8 +303,14 @@ private:
         std::printf("E %s\n", complaint);
     }
 
+    const Options& options_;
+    std::vector<const char*> plus_;
     std::unique_ptr<VerilatedContext> context_;
     std::unique_ptr<Vengine> top_;
+#ifdef ENGINE_WAVE
+    Wave wave_;
+    bool full_ = false;
+#endif
     Random random_;
     uint64_t percent_ = 0;
     bool on_offer_ = false;
@@ -309,16 +371,45 @@ void play(std::istream& script, Bench& bench, [[maybe_unused]] const char* file)
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 3 && argc != 4) {
-        std::fprintf(stderr, "usage: Vengine SCRIPT SEED [FILE]\n");
+    Options options;
+    int plain = 0;
+    bool good = true;
+    options.plus.push_back(argv[0]);
+    for (int i = 1; i < argc; ++i) {
+        const std::string word = argv[i];
+        if (word[0] == '+') {
+            options.plus.push_back(argv[i]);
+        } else if (word == "--trace" && i + 3 < argc) {
+            options.trace = argv[i + 1];
+            options.from = std::strtoull(argv[i + 2], nullptr, 10);
+            options.to = std::strtoull(argv[i + 3], nullptr, 10);
+            i += 3;
+        } else if (plain == 0) {
+            options.script = word;
+            ++plain;
+        } else if (plain == 1) {
+            options.seed = std::strtoull(argv[i], nullptr, 10);
+            ++plain;
+        } else if (plain == 2) {
+            options.saif = word;
+            ++plain;
+        } else {
+            good = false;
+        }
+    }
+#ifndef ENGINE_WAVE
+    good = good && options.trace.empty();
+#endif
+    if (!good || plain < 2) {
+        std::fprintf(stderr, "usage: Vengine SCRIPT SEED [FILE] [+NAME=VALUE ...] [--trace FILE FROM TO]\n");
         return 2;
     }
-    std::ifstream script(argv[1]);
+    std::ifstream script(options.script);
     if (!script) {
-        std::fprintf(stderr, "cannot read %s\n", argv[1]);
+        std::fprintf(stderr, "cannot read %s\n", options.script.c_str());
         return 2;
     }
-    Bench bench(std::strtoull(argv[2], nullptr, 10));
-    play(script, bench, argc == 4 ? argv[3] : "activity.saif");
+    Bench bench(options);
+    play(script, bench, options.saif.c_str());
     return 0;
 }

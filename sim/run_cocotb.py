@@ -32,6 +32,7 @@ PORTS = {
     ),
 }
 BENCHES = {"engine": "engine_bench"}
+WATCHES = {"engine": "engine_watch.sv"}
 
 SPLIT = ("--output-split", "20000", "--output-split-cfuncs", "2000")
 
@@ -78,8 +79,13 @@ def build(runner, design, folder, build_folder):
     """Compile the model, without Verilator's pass that evaluates logic row by row to make tables of it."""
     visible = build_folder / "ports.vlt"
     write_visible_ports(design, visible)
+    watch = WATCHES.get(interface_of(design))
     runner.build(
-        sources=[visible, *(folder / source for source in design["sources"])],
+        sources=[
+            visible,
+            *(folder / source for source in design["sources"]),
+            *([Path(__file__).resolve().parent / watch] if watch else []),
+        ],
         hdl_toplevel=design["top"],
         build_dir=build_folder,
         build_args=["-O3", "-fno-table", "--no-timing", *SPLIT, "--no-public-flat-rw"],
@@ -106,6 +112,7 @@ def main():
     parser.add_argument("--only-test", action="store_true", help="use what is compiled")
     parser.add_argument("--work", type=Path, help="where to run and write results.xml (default: the build folder)")
     parser.add_argument("--bench", type=Path, help="a file of cocotb tests of one's own, in place of those here")
+    parser.add_argument("--watch", type=Path, help="where an engine's states and events are counted (see engine_watch.sv)")
     parser.add_argument("--verilator", type=Path, help="the program to use")
     parser.add_argument(
         "--make", action="append", default=[], help="a further argument of make, such as VARIABLE=value"
@@ -150,6 +157,7 @@ def main():
         test_dir=work,
         results_xml=str(results),
         seed=1,
+        plusargs=[f"+watch={options.watch.resolve()}"] if options.watch else [],
         extra_env={"CODESIGN_DESIGN": str(folder), "PYTHONPATH": os.pathsep.join([str(here), *sys.path])},
     )
     if not results.is_file():

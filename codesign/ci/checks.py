@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +15,12 @@ from codesign.errors import CodesignError, DataError, ToolFailed
 from codesign.rtl import Design
 from codesign.simulate import lint as lint_pipeline
 from codesign.simulate import simulate
+from codesign.simulate.coverage import Coverage, merge
 from codesign.simulate.engine_bench import run_engine_bench
-from codesign.simulate.engine_replay import replay_engine
-from codesign.simulate.engine_stage import lint_engine
+from codesign.simulate.engine_coverage import engine_facts, read_watch
+from codesign.simulate.engine_failure import explain_failure
+from codesign.simulate.engine_replay import Replayed, replay_engine
+from codesign.simulate.engine_stage import bench_coverage, lint_engine
 from codesign.simulate.protocol import run_protocol
 from codesign.simulate.result import ProtocolResult, SimResult
 from codesign.tools.verilator import find_verilator
@@ -34,6 +37,7 @@ class Check:
     state: "failed" where the Verilog is not what it must be, "error" where nobody can say (a tool is absent or hung,
     a file is damaged, time ran out), "skipped" where the check was not asked for or does not apply.
     detail: what was compared, or what differs first. inputs: vectors, images or tests behind it. output: a log's end.
+    reached: what the simulation covered, as (what, how much): it is told, and makes no check fail.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Check:
     inputs: int = 0
     seconds: float = 0.0
     output: str = ""
+    reached: tuple[tuple[str, str], ...] = ()
 
     @property
     def good(self) -> bool:
@@ -103,7 +108,7 @@ class _Job:
 def _is_engine(folder: Path) -> bool:
     try:
         return json.loads((folder / "design.json").read_text(encoding="utf-8")).get("family") == "engine"
-    except (OSError, ValueError, AttributeError) as problem:
+    except (OSError, ValueError, AttributeError, RecursionError) as problem:
         raise DataError(f"{folder / 'design.json'} cannot be read ({problem})") from None
 
 
@@ -142,7 +147,8 @@ def _simulated(job: _Job, result: SimResult, seconds: float) -> Iterator[Check]:
         left = max(1.0, job.deadline - time.monotonic())
         vector = result.first_mismatch.vector
         answers.append(pipeline_waves(job.folder, vector, work=job.work / "waves", seed=job.seed, timeout_s=left))
-    yield _verdict("golden vectors", answers, detail, inputs=count, seconds=seconds, output=result.raw)
+    golden = _verdict("golden vectors", answers, detail, inputs=count, seconds=seconds, output=result.raw)
+    yield replace(golden, reached=result.tables.lines() if result.tables is not None else ())
     counted = f"latency {result.latency_cycles} cycles, initiation interval {result.initiation_interval}"
     yield _verdict("latency and interval", about, f"{counted}, as design.json states", inputs=count)
     detail = f"{result.stress_vectors:,} golden vectors with gaps and back-pressure"
@@ -152,22 +158,49 @@ def _simulated(job: _Job, result: SimResult, seconds: float) -> Iterator[Check]:
 def _engine_checks(job: _Job) -> Iterator[Check]:
     yield _linted(lambda: lint_engine(job.folder, work=job.work / "lint"))
     started = time.monotonic()
+    reached: list[Coverage] = []
     try:
         replayed = replay_engine(job.folder, work=job.work / "sim", timeout_s=job.left_s(), seed=job.seed)
+        facts = engine_facts(job.folder)
+        if replayed.watch is not None:
+            reached.append(read_watch(replayed.watch, facts, origin="golden images"))
     except CodesignError as problem:
         yield _error("golden images", problem, started)
     else:
-        detail = f"{replayed.images:,} golden images, bit for bit"
-        seconds = time.monotonic() - started
-        yield _verdict("golden images", replayed.answers, detail, inputs=replayed.images, seconds=seconds)
-        detail = f"{replayed.counts} counts of cycles equal the law's"
-        yield _verdict("cycles", replayed.cycles, detail, inputs=replayed.counts, output=replayed.text)
-    yield from _protocol(
+        yield from _replayed(job, replayed, started, reached)
+    bench = job.work / "cocotb"
+    for check in _protocol(
         job,
         lambda limit: run_engine_bench(
-            job.folder, verilator=find_verilator(), work=job.work / "cocotb", timeout_s=limit, seed=job.seed
+            job.folder, verilator=find_verilator(), work=bench, timeout_s=limit, seed=job.seed
         ),
-    )
+    ):
+        if check.state in ("passed", "failed") and reached:
+            reached += bench_coverage(bench, engine_facts(job.folder))
+            check = replace(check, reached=merge(reached).lines())
+        yield check
+
+
+def _replayed(job: _Job, replayed: Replayed, started: float, reached: list[Coverage]) -> Iterator[Check]:
+    """Split what the golden run showed into its checks; after a wrong one look where it began, with a waveform."""
+    answers, cycles = list(replayed.answers), list(replayed.cycles)
+    if replayed.wrong and replayed.program is not None:
+        (answers or cycles).extend(
+            explain_failure(
+                job.folder,
+                replayed.failed(job.folder),
+                replayed.program,
+                work=job.work / "waves",
+                seed=job.seed,
+                timeout_s=max(1.0, job.deadline - time.monotonic()),
+            )
+        )
+    detail = f"{replayed.images:,} golden images, bit for bit"
+    seconds = time.monotonic() - started
+    golden = _verdict("golden images", answers, detail, inputs=replayed.images, seconds=seconds)
+    yield replace(golden, reached=reached[0].lines() if reached else ())
+    detail = f"{replayed.counts} counts of cycles equal the law's"
+    yield _verdict("cycles", cycles, detail, inputs=replayed.counts, output=replayed.text)
 
 
 def _linted(lint: Callable[[], object]) -> Check:

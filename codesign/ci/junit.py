@@ -31,6 +31,10 @@ def write_junit(checks: Sequence[Check], path: Path, *, suite: str) -> None:
     for check in checks:
         facts = {"classname": suite, "name": check.name, "time": f"{check.seconds:.3f}"}
         case = ElementTree.SubElement(holder, "testcase", facts)
+        if check.reached:
+            properties = ElementTree.SubElement(case, "properties")
+            for name, value in check.reached:
+                ElementTree.SubElement(properties, "property", {"name": f"reached: {name}", "value": value})
         text = _NOT_XML.sub("?", check.detail)
         if check.state in ("failed", "error"):
             kind = "failure" if check.state == "failed" else "error"

@@ -48,6 +48,11 @@ def ci(
     )
     if junit is not None:
         write_junit(checks, junit, suite=f"cods ci {path.resolve().name}")
+    reached = next((check.reached for check in reversed(checks) if check.reached), ())
+    if reached:
+        console.print("reached in simulation (told, not required):")
+    for name, value in reached:
+        console.print(f"  {name}: {value}", markup=False, highlight=False, soft_wrap=True)
     bad = [check.name for check in checks if not check.good]
     console.print(
         f"{len(checks) - len(bad)} of {len(checks)} checks passed" + (f"; not: {', '.join(bad)}" if bad else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -209,8 +210,16 @@ class EngineLine(Line[EngineBuildConfig]):
         from codesign.simulate.engine_stage import simulate_engine
 
         self.notify("simulate", "building and running the Verilated engine", None)
-        work = out / "work"
-        result = simulate_engine(self.emitted, self.program, *self.vectors, config=self.config.simulate, work=work)
+        waves = self.run.path / "waves"
+        shutil.rmtree(waves, ignore_errors=True)
+        result = simulate_engine(
+            self.emitted,
+            self.program,
+            *self.vectors,
+            config=self.config.simulate,
+            work=out / "work",
+            waves=waves,
+        )
         write_json(out / "simulate.json", result.as_dict())
         result.require_exact()
         if self.config.simulate.toggles:

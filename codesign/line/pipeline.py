@@ -167,7 +167,7 @@ class PipelineLine(Line[BuildConfig]):
 
         self.notify("simulate", "building and running the Verilated design", None)
         result = simulate(self.emitted, config=self.config.simulate, work=out / "work")
-        write_json(out / "simulate.json", asdict(result))
+        write_json(out / "simulate.json", result.as_dict())
         require_exact(result)
 
     def _synth(self, out: Path) -> None:

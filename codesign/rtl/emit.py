@@ -8,7 +8,7 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from codesign.config import RtlConfig
-from codesign.ir import Format, LutNetwork, check
+from codesign.ir import Format, LutNetwork, check, save
 from codesign.rtl.design import Design, Field
 from codesign.rtl.folder import core_file, readme
 from codesign.rtl.logic import StageLogic
@@ -28,9 +28,10 @@ def emit(network: LutNetwork, config: RtlConfig, folder: Path, *, features: Arra
     """Write `network` to `folder` as Verilog-2005 in the form that `config` asks for; return what was written.
 
     features: samples for the golden vectors, real features (samples, features), or codes where the network has no
-    encoder; where None, random samples that visit all levels of every input. Writes rtl/, vectors/, design.json,
-    README.md and a FuseSoC core file. Every Verilog file is parsed again, and a difference from what was meant is a
-    MismatchError. Equal arguments give equal bytes. Layers whose names clash are a ConfigError.
+    encoder; where None, random samples that visit all levels of every input. Writes rtl/, vectors/ (with the network,
+    from which a simulation tells what addresses it reaches), design.json, README.md and a FuseSoC core file. Every
+    Verilog file is parsed again, and a difference from what was meant is a MismatchError. Equal arguments give equal
+    bytes. Layers whose names clash are a ConfigError.
     """
     check(network)
     hardware = encoder_in_hardware(network, config.encoder)
@@ -82,6 +83,7 @@ def emit(network: LutNetwork, config: RtlConfig, folder: Path, *, features: Arra
     for name, text in files.items():
         (folder / "rtl" / name).write_text(text, encoding="ascii")
     write_vectors(folder, design, taken, answers)
+    save(network, folder / "vectors" / "network.npz")
     design.save(folder)
     (folder / "README.md").write_text(readme(design, network), encoding="utf-8")
     (folder / f"{design.top}.core").write_text(core_file(design), encoding="utf-8")

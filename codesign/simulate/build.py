@@ -14,13 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from codesign.errors import DataError
 from codesign.resources import resource_dir
 from codesign.rtl import Design
 from codesign.simulate.bench import HARNESS_FILES, bench_header
 from codesign.simulate.cache import BuildCache, digest
+from codesign.simulate.traced import STAND_INS, Trace, libraries, stand_ins
 from codesign.tools import run
 from codesign.tools.verilator import Verilator
 
@@ -33,9 +34,9 @@ _SPLIT = ("--output-split", "20000", "--output-split-cfuncs", "2000")
 # tables of what are tables already. Functions split at 2,000 nodes halve a large design's compilation and double its
 # speed; small designs stay in one file.
 _VERILATE = ("--cc", "--exe", "-O3", "-fno-table", "--no-timing", "--x-initial", "unique", *_SPLIT)
-_MAKE = ("OPT_FAST=-O1",)
-_TRACE = ("-Wno-MULTIDRIVEN",)
-"""Traced, a local variable of a function counts as driven by each of its calls."""
+_OPTIMISE = "-O1"
+_TRACE = ("-Wno-MULTIDRIVEN", "--trace-max-width", "4096")
+"""Traced, a local variable of a function counts as driven by each of its calls; words are up to 4,096 bits wide."""
 
 
 class Sourced(Protocol):
@@ -82,12 +83,11 @@ def build_harness(
     work: Path,
     timeout_s: float,
     jobs: int = 2,
-    trace: Literal["", "fst", "vcd"] = "",
+    trace: Trace = "",
 ) -> Built:
     """Compile the C++ harness with the design of `folder` to `work`/Vdut. Logs go to `work`; raises ToolFailed.
 
-    trace: so that it can write waveforms of this kind; it then runs several times slower. FST needs the headers of
-    lz4 and zlib, VCD nothing.
+    trace: see `build_bench`.
     """
     room = resource_dir("sim")
     bench = {name: (room / name).read_bytes() for name in HARNESS_FILES}
@@ -101,7 +101,7 @@ def build_harness(
         work=work,
         timeout_s=timeout_s,
         jobs=jobs,
-        extra=(f"--trace-{trace}", *_TRACE) if trace else (),
+        trace=trace,
     )
 
 
@@ -116,19 +116,27 @@ def build_bench(
     timeout_s: float,
     jobs: int = 2,
     extra: Sequence[str] = (),
+    trace: Trace = "",
+    optimise: str = _OPTIMISE,
 ) -> Built:
-    """Compile the C++ files `bench` (name to text) with the Verilog of `folder` to `work`/`prefix`, or fetch it.
+    """Compile the files `bench` (name to text) with the Verilog of `folder` to `work`/`prefix`, or fetch it.
 
-    extra: more of Verilator's options.
+    bench: C++ sources and headers, and SystemVerilog that watches the design. extra: more of Verilator's options.
+    trace: so that it can write waveforms of this kind; it then runs several times slower.
+    optimise: option of the C++ compiler for the model.
     """
+    if trace:
+        extra = [*extra, f"--trace-{trace}", *_TRACE]
+        bench = {**bench, **(stand_ins(work) if trace == "fst" else {})}
     options = [*_VERILATE, *extra, "--prefix", prefix, "--top-module", design.top]
-    tools = [*_toolchain(verilator), "harness", *_MAKE]
-    key = digest([*tools, *options, *_contents(design, folder), *(part for item in bench.items() for part in item)])
+    tools = [*_toolchain(verilator), "harness"]
+    texts = [part for item in bench.items() for part in item]
+    key = digest([*tools, f"OPT_FAST={optimise}", *options, *_contents(design, folder), *texts])
     cache = BuildCache()
     if (known := _fetch(cache, key, work, prefix)) is not None:
         return known
     log = work.resolve()
-    main = [name for name in bench if name.endswith(".cpp")]
+    main = [name for name in bench if name.endswith((".cpp", ".sv"))]
     with _scratch(design, folder) as scratch:
         started = time.monotonic()
         for name, content in bench.items():
@@ -141,10 +149,12 @@ def build_bench(
             timeout_s=timeout_s,
             environment=verilator.environment,
         )
-        runtime = _Runtime(cache, digest(["runtime", *tools, *extra]), scratch / "runtime")
-        make = ["make", "-C", "obj", "-f", f"{prefix}.mk", f"-j{jobs}", *_MAKE, *verilator.make_arguments]
+        library = [f"OPT_FAST={_OPTIMISE}", *(name for name in bench if name in STAND_INS)]
+        runtime = _Runtime(cache, digest(["runtime", *tools, *library, *extra]), scratch / "runtime")
+        make = ["make", "-C", "obj", "-f", f"{prefix}.mk", f"-j{jobs}", f"OPT_FAST={optimise}"]
+        make += verilator.make_arguments
         run(
-            [*make, *runtime.make_arguments],
+            [*make, *runtime.make_arguments, *(libraries(bench, runtime.archive) if trace == "fst" else ())],
             scratch,
             log=str(log / "make.log"),
             timeout_s=timeout_s,
@@ -158,7 +168,8 @@ def build_protocol(design: Sourced, folder: Path, *, verilator: Verilator, work:
     """Compile the design of `folder` for cocotb to `work`/<top>, through cocotb's runner. Raises ToolFailed."""
     script = resource_dir("sim") / "run_cocotb.py"
     tools = [*_toolchain(verilator), "cocotb", version("cocotb"), sys.prefix]
-    key = digest([*tools, script.read_bytes(), design.top, *_contents(design, folder)])
+    texts = [script.read_bytes(), (script.parent / "engine_watch.sv").read_bytes()]
+    key = digest([*tools, *texts, design.top, *_contents(design, folder)])
     cache = BuildCache()
     if (known := _fetch(cache, key, work, design.top)) is not None:
         return known
@@ -246,7 +257,7 @@ def _fetch(cache: BuildCache, key: str, work: Path, name: str) -> Built | None:
         seconds = float(json.loads(facts.read_text(encoding="utf-8"))["build_s"])
         if os.access(work / name, os.X_OK):
             return Built(work / name, seconds, True)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         pass
     cache.discard(key)  # damaged; it is compiled again
     return None

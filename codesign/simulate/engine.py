@@ -9,19 +9,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from codesign.accel.engine import EnginePoint, Program, register_map
+from codesign.accel.engine import EnginePoint, Program, cycles, register_map
 from codesign.errors import ConfigError, ToolFailed
 from codesign.ir.integer import Integers
 from codesign.resources import resource_dir
 from codesign.rtl.engine import EngineDesign
 from codesign.simulate.build import Built, build_bench
+from codesign.simulate.traced import Trace
 from codesign.tools import run
 from codesign.tools.verilator import Verilator, find_verilator
 
 __all__ = ["EngineJob", "EngineRun", "Replies", "build_engine", "play", "read_runs", "run_programs", "script_of"]
 
 HARNESS = "engine_harness.cpp"
-_PATIENCE = 1 << 40
+WATCH = "engine_watch.sv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +77,23 @@ class Replies:
 
 
 def build_engine(
-    folder: Path, *, work: Path, verilator: Verilator | None = None, timeout_s: float = 600, jobs: int = 1
+    folder: Path,
+    *,
+    work: Path,
+    verilator: Verilator | None = None,
+    timeout_s: float = 600,
+    jobs: int = 1,
+    trace: Trace = "",
+    quick: bool = False,
 ) -> Built:
-    """Compile the engine of `folder` with its harness to `work`/Vengine, or fetch it from the cache."""
+    """Compile the engine of `folder` with its harness and its watch to `work`/Vengine, or fetch it from the cache.
+
+    trace: so that it can write waveforms of this kind; it then runs several times slower. quick: so that compiling
+    takes less time, and simulating more.
+    """
     design = EngineDesign.load(folder)
     work.mkdir(parents=True, exist_ok=True)
-    bench = {HARNESS: (resource_dir("sim") / HARNESS).read_bytes()}
+    bench = {name: (resource_dir("sim") / name).read_bytes() for name in (HARNESS, WATCH)}
     return build_bench(
         design,
         folder,
@@ -91,14 +103,28 @@ def build_engine(
         work=work,
         timeout_s=timeout_s,
         jobs=jobs,
+        trace=trace,
+        **({"optimise": "-O0"} if quick else {}),
     )
 
 
-def play(program: Path, script: Sequence[str], *, work: Path, seed: int = 1, timeout_s: float = 600) -> Replies:
-    """Play a script (sim/engine_harness.cpp lists the commands) on a compiled engine."""
+def play(
+    program: Path,
+    script: Sequence[str],
+    *,
+    work: Path,
+    seed: int = 1,
+    timeout_s: float = 600,
+    watch: Path | None = None,
+) -> Replies:
+    """Play a script (sim/engine_harness.cpp lists the commands) on a compiled engine.
+
+    watch: the file that gets the counts of states and events, see `codesign.simulate.engine_coverage.read_watch`.
+    """
     work.mkdir(parents=True, exist_ok=True)
     (work / "script.txt").write_text("\n".join(script) + "\n", encoding="ascii")
     command: list[str | Path] = [program.resolve(), (work / "script.txt").resolve(), str(seed)]
+    command += [f"+watch={watch.resolve()}"] if watch is not None else []
     done = run(command, work, log="run.log", timeout_s=timeout_s)
     output = done.output
     reads: list[int] = []
@@ -154,17 +180,24 @@ def read_runs(jobs: Sequence[EngineJob], replies: Replies) -> tuple[EngineRun, .
 
 _COUNTERS = ("CYCLES_LOW", "CYCLES_HIGH", "STALL_DATA", "STALL_WEIGHT", "STALL_OUT", "ERROR")
 _FIXED_READS = 1 + len(_COUNTERS)
+_SPARE = 100_000
 
 
 def script_of(job: EngineJob) -> list[str]:
-    """Return the harness commands of one job: program, load, run, counters."""
+    """Return the harness commands of one job: program, load, run, counters.
+
+    A run that takes twice as long as the law says, and 100,000 clocks more, counts as hung and is given up.
+    """
     offsets = {register.name: register.offset for register in register_map().registers}
     program = job.program
     lines = program_lines(program, images=len(job.images))
     load = program.load_beats()
     lines += _beat_lines("Q", load, ())
+    waits = {"image_gaps": job.image_gaps, "weight_gaps": job.weight_gaps, "stalls": job.stalls}
+    law = cycles(program, images=len(job.images), **waits)
+    slow = 400 // job.random_percent if job.random_percent else 2
     if load:
-        lines += [f"W {offsets['CONTROL']:x} 2", f"B {_PATIENCE:x}"]
+        lines += [f"W {offsets['CONTROL']:x} 2", f"B {2 * law.load + _SPARE:x}"]
     lines.append(f"R {offsets['CYCLES_LOW']:x}")
     gaps = _Gaps(job)
     for index, beats in enumerate(program.image_beats(job.images)):
@@ -177,7 +210,8 @@ def script_of(job: EngineJob) -> list[str]:
     for index in range(len(job.images)):
         stalls = list(gaps.stall(index))
         lines += [f"O {stall:x}" for stall in stalls + [0] * (answer_beats - len(stalls))]
-    lines += [f"G {job.random_percent:x} {job.seed:x}", f"W {offsets['CONTROL']:x} 1", f"B {_PATIENCE:x}", "G 0 0", "A"]
+    lines += [f"G {job.random_percent:x} {job.seed:x}", f"W {offsets['CONTROL']:x} 1"]
+    lines += [f"B {slow * law.total + _SPARE:x}", "G 0 0", "A"]
     lines += [f"R {offsets[name]:x}" for name in _COUNTERS]
     for index in range(len(program.layers)):
         lines += [f"W {offsets['LAYER_SELECT']:x} {index:x}", "C 2", f"R {offsets['LAYER_CYCLES']:x}"]

@@ -18,15 +18,19 @@ from codesign.errors import ConfigError, DataError, ToolNotFound
 from codesign.ir.integer import Integers
 from codesign.resources import resource_dir
 from codesign.rtl.engine import EngineDesign
-from codesign.simulate.engine import HARNESS, EngineJob, script_of
+from codesign.simulate.engine import HARNESS, WATCH, EngineJob, script_of
 from codesign.simulate.protocol import run_protocol
 from codesign.simulate.result import ProtocolResult
 from codesign.tools.verilator import Verilator
 
-__all__ = ["run_engine_bench", "write_engine_bench"]
+__all__ = ["WATCHED", "run_engine_bench", "write_engine_bench"]
+
+WATCHED = "watch.txt"
+"""File in the bench's work folder that gets the counts of states and events."""
 
 _COPIES = {
     f"sim/{HARNESS}": HARNESS,
+    f"sim/{WATCH}": WATCH,
     "sim/check_engine.py": "check_engine.py",
     "sim/engine_bench.py": "engine_bench.py",
     "sim/run_cocotb.py": "run_cocotb.py",
@@ -80,6 +84,7 @@ def run_engine_bench(
 ) -> tuple[ProtocolResult, str]:
     """Build and run the cocotb bench of a folder that has one; return its result and the end of its log.
 
+    What the engine reached meanwhile is counted in `work`/watch.txt (`codesign.simulate.engine_coverage.read_watch`).
     A failed test is in the result; a simulator that hangs, crashes or writes no results is a ToolFailed, a missing
     cocotb or cocotbext-axi a ToolNotFound.
     """
@@ -91,7 +96,10 @@ def run_engine_bench(
             "leave the bench out with `simulate: {cocotb: false}`."
         )
     design = EngineDesign.load(folder)
-    return run_protocol(design, folder, verilator=verilator, work=work, timeout_s=timeout_s, seed=seed)
+    (work / WATCHED).unlink(missing_ok=True)
+    return run_protocol(
+        design, folder, verilator=verilator, work=work, timeout_s=timeout_s, seed=seed, watch=work / WATCHED
+    )
 
 
 def _vectors(program: Program, images: Integers, answers: Integers) -> dict[str, Any]:
@@ -113,6 +121,7 @@ def _vectors(program: Program, images: Integers, answers: Integers) -> dict[str,
             "WEIGHT_WORDS": program.weight_register,
         },
         "streams": {"in_bits": point.stream_in_bits, "out_bits": point.stream_out_bits},
+        "layers": [{"name": layer.name, "kind": layer.kind} for layer in program.layers],
         "descriptors": [_hex(words.tolist()) for words in program.descriptors()],
         "load": _hex(program.load_beats()),
         "weights": [_hex(program.weight_beats(layer)) for layer in program.layers] if point.streamed else [],

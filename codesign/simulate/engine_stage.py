@@ -10,21 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from codesign.accel.engine import Program
+from codesign.accel.engine import Cycles, Program
 from codesign.config import EngineSimulateConfig
 from codesign.errors import DataError, MismatchError
 from codesign.ir.integer import Integers
 from codesign.rtl.engine import EngineDesign
 from codesign.simulate.build import source_files
-from codesign.simulate.engine import EngineJob, EngineRun, build_engine, play, read_runs, script_of
-from codesign.simulate.engine_bench import run_engine_bench
+from codesign.simulate.coverage import Coverage, merge
+from codesign.simulate.engine import EngineJob, EngineRun, Replies, build_engine, play, read_runs, script_of
+from codesign.simulate.engine_bench import WATCHED, run_engine_bench
+from codesign.simulate.engine_coverage import EngineFacts, engine_facts, read_watch
+from codesign.simulate.engine_failure import Failed, explain_failure
 from codesign.simulate.engine_pairs import draw_waits, law_of, run_differences
 from codesign.simulate.protocol import cocotb_version
 from codesign.simulate.result import ProtocolResult
 from codesign.tools.verilator import find_verilator
 from codesign.tools.verilator import lint as run_lint
 
-__all__ = ["CycleCount", "EngineSimResult", "lint_engine", "simulate_engine"]
+__all__ = ["CycleCount", "EngineSimResult", "bench_coverage", "lint_engine", "simulate_engine"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,9 @@ class EngineSimResult:
     stress_vectors, stress_mismatched, stress: the same with gaps and stalls on the streams, whose cycles the law gives.
     cycles, run_s: clocks of all runs and loads, and the simulator's wall seconds for them, its script included.
     build_s: compiling, also where an earlier build was used (build_cached).
-    problems: everything that is not as it must be, one sentence each; raw: what the cocotb bench printed.
+    problems: everything that is not as it must be, one sentence each; after a wrong answer or count, also what differs
+        first and where its waveform is. raw: what the cocotb bench printed.
+    coverage: states, transitions, layers, options and events that the runs and the cocotb bench reached.
     """
 
     design: str
@@ -68,6 +73,7 @@ class EngineSimResult:
     cocotb: ProtocolResult | None
     problems: tuple[str, ...]
     raw: str = ""
+    coverage: Coverage | None = None
 
     @property
     def cycles_per_s(self) -> float:
@@ -76,7 +82,8 @@ class EngineSimResult:
 
     def as_dict(self) -> dict[str, Any]:
         """All figures as plain values, for JSON."""
-        return {**asdict(self), "cycles_per_s": self.cycles_per_s}
+        coverage = self.coverage.as_dict() if self.coverage is not None else None
+        return {**asdict(self), "coverage": coverage, "cycles_per_s": self.cycles_per_s}
 
     def require_exact(self) -> None:
         """Raise a MismatchError that lists every problem, unless there is none."""
@@ -104,12 +111,14 @@ def simulate_engine(
     *,
     config: EngineSimulateConfig | None = None,
     work: Path,
+    waves: Path | None = None,
 ) -> EngineSimResult:
     """Run `program` on the engine of `folder`: one image, all images, and some with gaps and stalls; compare all.
 
     images: (samples, channels, height, width) of the program's input; answers: maps that must come back, which must
-    be those of the folder's golden vectors. The folder is only read; `work` gets programs and logs. Differences are
-    counted, not raised: see `EngineSimResult.require_exact`. Raises DataError, ToolNotFound, ToolTooOld, ToolFailed.
+    be those of the folder's golden vectors. The folder is only read; `work` gets programs and logs, `waves` (where
+    given) the waveform of the first thing that is wrong. Differences are counted, not raised: see
+    `EngineSimResult.require_exact`. Raises DataError, ToolNotFound, ToolTooOld, ToolFailed.
     """
     settings = config or EngineSimulateConfig()
     if settings.cocotb:
@@ -123,7 +132,10 @@ def simulate_engine(
     jobs = [EngineJob(program, values[:1]), EngineJob(program, values)]
     jobs += [EngineJob(program, values[:some], *waits)] if some else []
     script = [line for job in jobs for line in script_of(job)]
-    replies = play(built.program, script, work=work, seed=settings.seed, timeout_s=settings.timeout_s)
+    watch = work / WATCHED
+    replies = play(built.program, script, work=work, seed=settings.seed, timeout_s=settings.timeout_s, watch=watch)
+    facts = engine_facts(folder)
+    reached = [read_watch(watch, facts, origin="full rate, gaps and stalls")]
     runs = read_runs(jobs, replies)
     laws = [law_of(job) for job in jobs]
     names = ("one image", "full rate", "gaps and stalls")
@@ -132,12 +144,18 @@ def simulate_engine(
         for name, job, law, run in zip(names, jobs, laws, runs, strict=False)
         for problem in run_differences(run, job=job, answers=wanted[: len(job.images)], law=law)
     ]
+    if problems and waves is not None:
+        failed = _failed(work / "script.txt", jobs, laws, runs, replies, wanted)
+        problems += explain_failure(
+            folder, failed, built.program, work=waves, seed=settings.seed, timeout_s=settings.timeout_s
+        )
     protocol, text = None, ""
     if settings.cocotb:
         protocol, text = run_engine_bench(
             folder, verilator=verilator, work=work / "cocotb", timeout_s=settings.timeout_s, seed=settings.seed
         )
         problems += [f"cocotb test failed: {name}" for name in protocol.failed]
+        reached += bench_coverage(work / "cocotb", facts)
     one, full = runs[0], runs[1]
     layers = zip(program.layers, laws[1].layers, full.layer_cycles, strict=True)
     return EngineSimResult(
@@ -161,7 +179,42 @@ def simulate_engine(
         cocotb=protocol,
         problems=tuple(problems),
         raw=text,
+        coverage=merge(reached),
     )
+
+
+def bench_coverage(work: Path, facts: EngineFacts) -> list[Coverage]:
+    """Read what the cocotb bench that ran in `work` reached; nothing where its simulator did not come to its end."""
+    watch = work / WATCHED
+    return [read_watch(watch, facts, origin="protocol bench")] if watch.is_file() else []
+
+
+def _failed(
+    script: Path,
+    jobs: list[EngineJob],
+    laws: list[Cycles],
+    runs: tuple[EngineRun, ...],
+    replies: Replies,
+    wanted: Integers,
+) -> Failed:
+    """Say which image of which job went wrong first: its answers, or, where all are right, its cycles."""
+    before = 0
+    for index, (job, law, run) in enumerate(zip(jobs, laws, runs, strict=True)):
+        count, right = len(job.images), wanted[: len(job.images)]
+        if run.answers.shape != right.shape:
+            beats = len(replies.beats[index]) if index < len(replies.beats) else 0
+            whole = beats // job.program.point.answer_beats(job.program.answers)
+            return Failed(script, before + min(whole, count - 1), min(whole, count - 1))
+        wrong = (run.answers != right).reshape(count, -1).any(axis=1)
+        if wrong.any():
+            image = int(wrong.argmax())
+            return Failed(script, before + image, image)
+        pairs = enumerate(zip(law.layers, run.layer_cycles, strict=True))
+        late = next((number for number, (a, b) in pairs if a != b), None)
+        if late is not None or run_differences(run, job=job, answers=right, law=law):
+            return Failed(script, before + count - 1, count - 1, late)
+        before += count
+    return Failed(script, 0, 0)
 
 
 def _wrong(run: EngineRun, wanted: Integers) -> int:
@@ -179,7 +232,7 @@ def _check_golden(folder: Path, program: Program, answers: Integers) -> None:
         given = golden["answers"]
     except FileNotFoundError:
         raise DataError(f"{path} is missing; emit the design again") from None
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
         raise DataError(f"{path} does not hold golden vectors ({problem!r}); emit the design again") from None
     listed = np.moveaxis(answers, 1, 3).reshape(len(answers), -1).tolist()
     if given != listed:

@@ -11,7 +11,7 @@ from codesign.errors import DataError, ToolFailed
 from codesign.simulate.result import FieldDifference, FirstMismatch
 from codesign.tools import run
 
-__all__ = ["HarnessReport", "run_harness"]
+__all__ = ["HarnessReport", "read_report", "run_harness"]
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,19 @@ def run_harness(
         if problem.status not in (1, 3) or not report.is_file():
             raise
         output = (work / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+    return read_report(report, output, program=program, log=work / f"{name}.log")
+
+
+def read_report(report: Path, output: str, *, program: Path, log: Path) -> HarnessReport:
+    """Read the JSON file of a harness that printed `output`; a missing or foreign one is a ToolFailed naming the log."""
     try:
         value: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         return _report(value, output)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
         raise ToolFailed(
-            f"`{program}` ended without a report that can be read ({problem!r}); log: {work / f'{name}.log'}",
+            f"`{program}` ended without a report that can be read ({report}: {problem!r}); log: {log}",
             command=str(program),
-            log=work / f"{name}.log",
+            log=log,
             tail=output[-2000:],
         ) from None
 

@@ -43,10 +43,12 @@ def run_protocol(
     timeout_s: float,
     seed: int = 1,
     bench: Path | None = None,
+    watch: Path | None = None,
 ) -> tuple[ProtocolResult, str]:
     """Build and run the cocotb bench on the design of `folder`; return its result and the end of its log.
 
-    bench: a file of cocotb tests in place of those that codesign has. A failed test is in the result. A simulator that
+    bench: a file of cocotb tests in place of those that codesign has. watch: of an engine, the file that
+    gets the counts of its states and events. A failed test is in the result. A simulator that
     hangs, crashes or writes no results is a ToolFailed.
     """
     found = cocotb_version()
@@ -58,6 +60,7 @@ def run_protocol(
     command: list[str | Path] = [sys.executable, script, "--folder", folder.resolve(), "--only-test"]
     command += ["--build", work.resolve(), "--work", work.resolve(), "--verilator", verilator.path]
     command += ["--bench", bench.resolve()] if bench is not None else []
+    command += ["--watch", watch.resolve()] if watch is not None else []
     environment = {**verilator.environment, "CODESIGN_SEED": str(seed), "COCOTB_ANSI_OUTPUT": "0"}
     log = work / "cocotb.log"
     started = time.monotonic()

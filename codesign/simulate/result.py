@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from codesign.errors import MismatchError
+from codesign.simulate.addresses import TableCoverage
 
 __all__ = ["FieldDifference", "FirstMismatch", "ProtocolResult", "SimResult", "require_exact"]
 
@@ -62,6 +63,7 @@ class SimResult:
     build_s: compiling, also where an earlier build was used (build_cached).
     problems: everything that is not as it must be, one sentence each; empty for an exact design.
     raw: what the programs printed.
+    tables: which addresses of the tables the vectors at full rate reached; None where the folder holds no network.
     """
 
     design: str
@@ -85,6 +87,7 @@ class SimResult:
     cocotb: ProtocolResult | None
     problems: tuple[str, ...]
     raw: str
+    tables: TableCoverage | None = None
 
     @property
     def vectors_per_s(self) -> float:
@@ -98,7 +101,9 @@ class SimResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures as plain values, for JSON."""
-        return {**asdict(self), "vectors_per_s": self.vectors_per_s, "cycles_per_s": self.cycles_per_s}
+        speed = {"vectors_per_s": self.vectors_per_s, "cycles_per_s": self.cycles_per_s}
+        tables = self.tables.as_dict() if self.tables is not None else None
+        return {**asdict(replace(self, tables=None)), "tables": tables, **speed}
 
 
 def require_exact(result: SimResult) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from codesign.config import SimulateConfig
 from codesign.errors import DataError
 from codesign.rtl import Design
+from codesign.simulate.addresses import table_coverage
 from codesign.simulate.bench import STRESS_GAPS, stress_stalls
 from codesign.simulate.build import build_harness, source_files
 from codesign.simulate.harness import HarnessReport, run_harness
@@ -68,6 +69,7 @@ def simulate(folder: Path, *, config: SimulateConfig | None = None, work: Path) 
         protocol, text = run_protocol(
             design, folder, verilator=verilator, work=work / "cocotb", timeout_s=config.timeout_s, seed=config.seed
         )
+    tables = table_coverage(folder, vectors=full.vectors_checked) if full.vectors_checked else None
     return SimResult(
         design=design.name,
         interface=design.interface,
@@ -88,7 +90,8 @@ def simulate(folder: Path, *, config: SimulateConfig | None = None, work: Path) 
         tool="verilator",
         tool_version=verilator.version,
         cocotb=protocol,
-        problems=_problems(design, full, stress, protocol),
+        problems=(*_problems(design, full, stress, protocol), *(tables.problems if tables else ())),
+        tables=tables,
         raw="\n".join(part for part in (full.output, stress.output if stress else "", text) if part),
     )
 

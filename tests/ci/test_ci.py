@@ -26,6 +26,7 @@ from codesign.rtl import emit
 from codesign.rtl.engine import generate
 from codesign.simulate import write_bench
 from codesign.simulate.engine_bench import write_engine_bench
+from codesign.simulate.engine_failure import CLOCKS_AFTER
 from codesign.testing import structured_network
 
 
@@ -56,6 +57,29 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(tmp_path: Path) -> Callable[[Path], Path]:
     return lambda folder: Path(shutil.copytree(folder, tmp_path / "design"))
+
+
+class Waves:
+    """An FST file, read with the library of GTKWave; a signal is found by the end of its name."""
+
+    def __init__(self, path: Path):
+        self.fst = pytest.importorskip("pylibfst")
+        self.file = self.fst.lib.fstReaderOpen(str(path).encode())
+        assert self.file != self.fst.ffi.NULL, f"{path} is no FST file"
+        _, signals = self.fst.get_scopes_signals2(self.file)
+        self.names = {name.split(" ")[0]: one.handle for name, one in signals.by_name.items()}
+        self.end = self.fst.lib.fstReaderGetEndTime(self.file)
+
+    def __enter__(self) -> Waves:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.fst.lib.fstReaderClose(self.file)
+
+    def value(self, name: str, time: int) -> int:
+        (handle,) = {handle for known, handle in self.names.items() if known.endswith(f"engine_top.{name}")}
+        text = self.fst.ffi.new("char[4097]")
+        return int(self.fst.string(self.fst.lib.fstReaderGetValueFromHandleAtTime(self.file, time, handle, text)), 2)
 
 
 def states(checks: tuple[Check, ...]) -> dict[str, str]:
@@ -99,6 +123,10 @@ def test_a_broken_table_fails_with_vector_field_and_waveform(pipeline, copy, tmp
 def test_an_engine_passes_and_a_broken_one_fails_in_answers_or_cycles(engine, copy, tmp_path):
     good = check_rtl(engine, work=tmp_path / "good", cocotb=False)
     assert states(good) == {"lint": "passed", "golden images": "passed", "cycles": "passed", "protocol": "skipped"}
+    reached = dict(good[1].reached)
+    assert reached["layers"] == "2 of 2" and reached["states"] == "20 of 21; not reached: unload closing"
+    assert "sequencer RUN -> IDLE" in reached["transitions"] and "not foreseen" not in str(reached)
+    assert reached["errors"].startswith("0 of 8; not reached: PROGRAM_LENGTH, BUSY")
     folder = copy(engine)
     path = folder / "rtl" / "engine_tree.v"
     sums = "{left[BITS-2], left} + {right[BITS-2], right}"
@@ -106,7 +134,26 @@ def test_an_engine_passes_and_a_broken_one_fails_in_answers_or_cycles(engine, co
     path.write_text(path.read_text().replace(sums, sums.replace("+", "-")))
     broken = {check.name: check for check in check_rtl(folder, work=tmp_path / "broken", cocotb=False)}
     assert broken["golden images"].state == "failed" and broken["cycles"].state == "passed"
-    assert re.match(r"image \d+, answer \d+: wanted -?\d+, got -?\d+", broken["golden images"].detail)
+    detail = broken["golden images"].detail
+    assert re.match(r"image \d+, answer \d+: wanted -?\d+, got -?\d+", detail)
+    found = re.search(
+        r"image (\d+): layer \d 'l\d' \(\w+\), .*: core\.(result_\w+) differs first: wanted (\w+), got (\w+), "
+        r"written at clock ([\d,]+)\nwaveform of clocks 0 to ([\d,]+) .*: (\S+)",
+        detail,
+    )
+    assert found, detail
+    signal, got, clock, end, waves = (
+        found[2],
+        int(found[4], 16),
+        *(int(found[n].replace(",", "")) for n in (5, 6)),
+        found[7],
+    )
+    assert found[3] != found[4] and end == clock + CLOCKS_AFTER
+    assert waves.endswith(".fst") and Path(waves).stat().st_size > 2000
+    with Waves(Path(waves)) as traced:
+        assert traced.value(f"core.{signal}", 10 * clock) == got
+        assert traced.value("core.result_write", 10 * clock) == 1
+        assert traced.end <= 10 * end + 5 and "core.sequencer.state" in str(traced.names)
 
 
 @pytest.mark.sim
