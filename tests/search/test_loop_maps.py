@@ -4,11 +4,16 @@ import json
 
 import pytest
 
+import codesign.search.loop.maps as loop_maps
+from codesign.accel import device
+from codesign.accel.engine import EnginePoint
 from codesign.config import parse_model
-from codesign.config.search import SearchConfig
+from codesign.config.search import ObjectiveConfig, SearchConfig
 from codesign.errors import ConfigError
 from codesign.search.jobs import LocalRunner
-from codesign.search.loop import run_search
+from codesign.search.loop import Log, run_search
+from codesign.search.loop.run import make_networks
+from codesign.search.networks.shape_figures import shape_figures
 
 NETWORKS = """\
 name: tiny
@@ -70,6 +75,26 @@ def test_from_images_to_simulated_verilog(config, tmp_path):
     assert list((run / "log" / "network_both").glob("events.*"))
     again = run_search(config, run, folder=tmp_path, runner=runner)
     assert json.dumps(again) == json.dumps(result)  # the super-network and every job are remembered
+
+
+@pytest.mark.parametrize(("asked", "figure"), [("energy", "energy_nj"), ("edp", "edp"), ("interval", "cycles")])
+def test_networks_are_searched_for_the_objective_at_the_agents_hardware(config, tmp_path, monkeypatch, asked, figure):
+    seen = {}
+
+    def spy(space, data, point, target, **options):
+        seen.update(options, point=point, device=target.name)
+        raise StopIteration
+
+    monkeypatch.setattr(loop_maps, "search_maps", spy)
+    changed = config.model_copy(update={"objective": ObjectiveConfig(figure=asked)})
+    networks = make_networks(changed, run=None, folder=tmp_path, seed=0, log=Log(None))
+    hardware = {"pe": 4, "simd": 2, "weight_bits": 4, "activation_bits": 4, "weight_depth": 1024}
+    with pytest.raises(StopIteration):
+        networks.search(hardware, share=1.0, limits={"luts": 9.0, "latency_us": 7.0}, least=None)
+    engine = EnginePoint.from_dict(hardware)
+    own = shape_figures(networks.space.topology(networks.reference(None).point), engine, device("ecp5-25f"))
+    assert seen["figure"] == figure and seen["point"] == engine and seen["device"] == "ecp5-25f"
+    assert seen["limits"] == {"latency_us": 7.0, figure: own[figure]}  # LUTs are not the network's matter
 
 
 def test_what_a_search_of_trained_networks_needs(config, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from codesign.accel import device
 from codesign.accel.engine import EnginePoint
 from codesign.config import DataConfig
 from codesign.data import load
@@ -12,7 +13,7 @@ from codesign.search.gradient import GradientConfig, search_maps
 from codesign.search.gradient.supernet import SuperNet, SuperScore
 from codesign.search.networks import MapSpace
 from codesign.search.networks.maps import MapSpaceFile
-from codesign.search.networks.shape_cost import shape_cycles
+from codesign.search.networks.shape_figures import shape_figures
 
 BLOCKS = [
     {"channels": [4, 8], "bits": [2, 4]},
@@ -91,17 +92,38 @@ def test_a_path_learns(space):
     assert score.trained == 40 * 48
 
 
-def test_a_search_on_digits_keeps_its_limits(space):
-    data, point = load(DataConfig(source="digits", limit=400)), EnginePoint(4, 1, 4, 4)
-    small = shape_cycles(space.topology(space.choices.point(0)), point)
-    config = GradientConfig(mode="one_path", steps=15, log_every=1, cost_weight=0.05)
-    limits = {"most_cycles": 2.5 * small, "most_parameters": 1500}
-    found = search_maps(space, data, point, **limits, config=config, batch_size=32, seed=0)
-    assert found.found.violations == 0 and found.cycles <= 2.5 * small and found.parameters <= 1500
-    assert found.cycles == shape_cycles(space.topology(found.point), point)
-    assert found.parameters == space.topology(found.point).parameters() and found.rows_trained == 15 * 32
+@pytest.mark.parametrize("figure", ["cycles", "edp"])
+def test_a_search_on_digits_keeps_its_limits(space, figure):
+    data, point, part = load(DataConfig(source="digits", limit=400)), EnginePoint(4, 1, 4, 4), device("ecp5-25f")
+    small = shape_figures(space.topology(space.choices.point(0)), point, part)
+    config = GradientConfig(mode="one_path", steps=12, log_every=1, cost_weight=0.05)
+    limits = {figure: 2.5 * small[figure], "energy_nj": 2.4 * small["energy_nj"], "parameters": 1500}
+    found = search_maps(space, data, point, part, figure=figure, limits=limits, config=config, batch_size=32, seed=0)
+    own = shape_figures(space.topology(found.point), point, part)
+    assert found.found.violations == 0 and all(found.figures[name] <= most for name, most in limits.items())
+    assert found.figures == pytest.approx({**own, "parameters": space.topology(found.point).parameters()})
+    assert found.found.cost == pytest.approx(own[figure]) and found.rows_trained == 12 * 32
+    assert 0 <= found.discrete <= 100 and 0 <= found.relaxed <= 100  # the drop, in the super-network
+    assert found.found.drop.relative == pytest.approx(own[figure] / found.found.steps[-1].cost - 1)
+
+
+def test_doubly_buffered_weights_are_held_by_their_own_cycles(space):
+    data, part = load(DataConfig(source="digits", limit=400)), device("ecp5-25f")
+    point = EnginePoint(4, 1, 4, 4, weights="streamed", double_buffer=True, stream_in_bits=8)
+    topologies = [space.topology(space.choices.point(n)) for n in range(0, space.choices.size, 3)]
+    most = 1.1 * min(shape_figures(one, point, part)["cycles"] for one in topologies)
+    config = GradientConfig(mode="one_path", steps=4, log_every=1, cost_weight=0.05)
+    found = search_maps(space, data, point, part, limits={"cycles": most}, config=config, batch_size=32, seed=0)
+    assert found.found.violations == 0 and found.cycles <= most
+    assert found.cycles == shape_figures(space.topology(found.point), point, part)["cycles"]
+
+
+def test_what_a_search_cannot_do_is_refused(space):
+    data, point, part = load(DataConfig(source="digits", limit=400)), EnginePoint(4, 1, 4, 4), device("ecp5-25f")
     with pytest.raises(ConfigError, match="mode must be one_path"):
-        search_maps(space, data, point, most_cycles=small, config=GradientConfig())
+        search_maps(space, data, point, part, limits={}, config=GradientConfig())
+    with pytest.raises(ConfigError, match="no figure 'energy' of a network. Did you mean \"energy_nj\""):
+        search_maps(space, data, point, part, limits={"energy": 5.0})
     with pytest.raises(ConfigError, match="64 features and 3 classes"):
         other = MapSpace(MapSpaceFile(name="a", kind="maps", input=(1, 8, 8), classes=3, blocks=BLOCKS))
-        search_maps(other, data, point, most_cycles=small)
+        search_maps(other, data, point, part, limits={})

@@ -2,12 +2,12 @@
 
 from codesign.search.gradient.cells import CellResult, search_cells
 from codesign.search.gradient.legal import Legality, Limit, Limited, Listed, nearest_legal
-from codesign.search.gradient.map_tables import map_cycles, map_figure, map_parameters
-from codesign.search.gradient.maps import MapResult, search_maps
+from codesign.search.gradient.map_tables import map_costs, map_cycles, map_figure, map_parameters
+from codesign.search.gradient.maps import MapResult, check_images, search_maps
 from codesign.search.gradient.relaxed import Mode, RelaxedChoices, annealed
 from codesign.search.gradient.search import Drop, Found, GradientConfig, Step, gradient_search
 from codesign.search.gradient.table_luts import table_luts
-from codesign.search.gradient.tables import Table, TableSum, whole_table
+from codesign.search.gradient.tables import Table, TableProduct, TableSum, whole_table
 from codesign.search.networks.predictor import Predictor, cell_features
 
 __all__ = [
@@ -25,10 +25,13 @@ __all__ = [
     "RelaxedChoices",
     "Step",
     "Table",
+    "TableProduct",
     "TableSum",
     "annealed",
     "cell_features",
+    "check_images",
     "gradient_search",
+    "map_costs",
     "map_cycles",
     "map_figure",
     "map_parameters",

@@ -1,4 +1,4 @@
-"""Figures of convolutional spaces as sums of small exact tables, block by block: cycles at an engine point, weights."""
+"""Figures of convolutional spaces as small exact tables, block by block: cycles, time, energy on an engine; weights."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ from itertools import product
 import numpy as np
 import torch
 
+from codesign.accel import Device
 from codesign.accel.engine import EnginePoint
 from codesign.errors import SpaceError
 from codesign.ir import MapShape
 from codesign.ir.conv_topology import ConvLayer
-from codesign.search.gradient.tables import Table, TableSum
+from codesign.search.gradient.legal import Function
+from codesign.search.gradient.tables import Table, TableProduct, TableSum
 from codesign.search.networks.maps import MapSpace
 from codesign.search.networks.shape_cost import LayerShape, layer_clocks, nest_of, resident_cycles
+from codesign.search.networks.shape_figures import ShapeEnergy
 
-__all__ = ["map_cycles", "map_figure", "map_parameters"]
+__all__ = ["map_costs", "map_cycles", "map_figure", "map_parameters"]
 
 Figure = Callable[[LayerShape], float]
+
+_ANSWER = "answer"
+"""Name of the layer that gives the answers."""
 
 
 def map_cycles(space: MapSpace, point: EnginePoint) -> TableSum:
@@ -31,6 +37,26 @@ def map_cycles(space: MapSpace, point: EnginePoint) -> TableSum:
     image = MapShape(*space.file.input)
     frame = resident_cycles({}, point, image, answers=space.file.classes)
     return map_figure(space, lambda shape: layer_clocks(nest_of(shape, point), point), constant=frame)
+
+
+def map_costs(space: MapSpace, point: EnginePoint, device: Device) -> dict[str, Function]:
+    """Return cycles, latency_us, energy_nj and edp of every network of a space on an engine, by name.
+
+    They are those of `shape_figures` at every network, and their expectations at probabilities; a point with streamed,
+    doubly buffered weights is a SpaceError.
+    """
+    cycles, model = map_cycles(space, point), ShapeEnergy(point, device)
+    frame = model.image(MapShape(*space.file.input)) + cycles.constant * model.a_cycle
+
+    def energy_of(shape: LayerShape) -> float:
+        clocks = layer_clocks(nest_of(shape, point), point)
+        return model.layer(shape, last=shape.layer.name == _ANSWER) + clocks * model.a_cycle
+
+    energy = map_figure(space, energy_of, constant=frame)
+    scale = 1 / model.clock_mhz
+    times = tuple(Table(table.choices, table.values * scale) for table in cycles.tables)
+    latency = TableSum(times, cycles.constant * scale)
+    return {"cycles": cycles, "latency_us": latency, "energy_nj": energy, "edp": TableProduct(energy, latency)}
 
 
 def map_parameters(space: MapSpace) -> TableSum:
@@ -66,7 +92,7 @@ def map_figure(space: MapSpace, figure: Figure, *, constant: float = 0.0) -> Tab
         last = MapShape(_channels(space, count, at), *side)
         one = MapShape(last.channels, 1, 1)
         pool = LayerShape(ConvLayer("pool", "average_pool", ("x",)), last, one)
-        dense = ConvLayer("answer", "dense", ("pool",), channels=file.classes)
+        dense = ConvLayer(_ANSWER, "dense", ("pool",), channels=file.classes)
         return figure(pool) + figure(LayerShape(dense, one, MapShape(file.classes, 1, 1)))
 
     tables.append(_table(space, _channel_choices(space, count), ending, names))

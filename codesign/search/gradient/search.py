@@ -78,15 +78,22 @@ class Step:
 
 @dataclass(frozen=True)
 class Drop:
-    """What is lost from the relaxed to the discrete network: positive where the discrete one is worse."""
+    """What is lost from the relaxed to the discrete network: positive where the discrete one is worse.
+
+    score: in its own unit; cost: likewise, and relative: as a share of the relaxed network's.
+    """
 
     score: float
     cost: float
+    relative: float = 0.0
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found: the network as candidate indices, its figures, the drop, and the logged steps."""
+    """What a search found: the network as candidate indices, its figures, the drop, and the logged steps.
+
+    distribution: the final probabilities of every choice's candidates.
+    """
 
     found: tuple[int, ...]
     score: float
@@ -94,6 +101,7 @@ class Found:
     legal: bool
     drop: Drop
     steps: tuple[Step, ...]
+    distribution: tuple[tuple[float, ...], ...] = ()
 
     @property
     def violations(self) -> int:
@@ -157,8 +165,10 @@ def gradient_search(
             if progress is not None:
                 progress(step)
     last = steps[-1]
-    drop = Drop(last.score - last.found_score, last.found_cost - last.cost)
-    return Found(last.found, last.found_score, last.found_cost, last.legal, drop, tuple(steps))
+    drop = Drop(last.score - last.found_score, last.found_cost - last.cost, last.found_cost / last.cost - 1)
+    with torch.no_grad():
+        left = tuple(tuple(float(p) for p in one) for one in choices.probabilities())
+    return Found(last.found, last.found_score, last.found_cost, last.legal, drop, tuple(steps), left)
 
 
 def _loss(

@@ -163,11 +163,20 @@ class SuperScore:
 
     def at(self, indices: Sequence[int]) -> float:
         """Minus the loss of one network on the same validation rows every time (up to 512)."""
+        logits, labels = self._judged(indices)
+        return -float(F.cross_entropy(logits, labels))
+
+    def accuracy(self, indices: Sequence[int]) -> float:
+        """The share of those rows that one network answers rightly."""
+        logits, labels = self._judged(indices)
+        return float((logits.argmax(dim=1) == labels).double().mean())
+
+    def _judged(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         hot = [torch.eye(len(one))[i] for one, i in zip(self.net.candidates, indices, strict=True)]
         rows = slice(0, 512)
         with torch.no_grad():
             images, labels = torch.from_numpy(self.validation[0][rows]), torch.from_numpy(self.validation[1][rows])
-            return -float(F.cross_entropy(self.net(images, hot), labels))
+            return self.net(images, hot), labels
 
     def _loss(self, part: tuple[NDArray[np.float32], NDArray[np.int64]], weights: Sequence[Tensor]) -> Tensor:
         rows = self.rng.permutation(len(part[0]))[: self.batch_size]

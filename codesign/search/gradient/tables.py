@@ -1,20 +1,22 @@
 """Figures of networks as functions of relaxed choices: a table over all networks, or a sum of tables of a few choices.
 
-Both are multilinear in the weights of the candidates. At one-hot weights they are the figure of that network; at
-probabilities they are its exact expectation over networks drawn with them; the gradient is that of the expectation.
+They, and products of two sums, are multilinear in the weights of the candidates. At one-hot weights they are the figure
+of that network; at probabilities they are its exact expectation over networks drawn with them; the gradient is that of
+the expectation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Table", "TableSum", "whole_table"]
+__all__ = ["Table", "TableProduct", "TableSum", "whole_table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,52 @@ class TableSum:
     def at(self, indices: Sequence[int]) -> float:
         """The figure of a network."""
         return self.constant + sum(table.at(indices) for table in self.tables)
+
+
+@dataclass(frozen=True, eq=False)
+class TableProduct:
+    """The product of two sums of tables.
+
+    Tables that share no choice are independent, so the expectation of their product is that of their expectations; of
+    two that share one the product is a table over the choices of both.
+    """
+
+    left: TableSum
+    right: TableSum
+
+    def __call__(self, weights: Sequence[Tensor]) -> Tensor:
+        """Return the figure at weights of all choices' candidates."""
+        left, right = ([table(weights) for table in one.tables] for one in (self.left, self.right))
+        total = self.left.constant * self.right.constant + sum(right) * self.left.constant
+        total = total + sum(left) * self.right.constant
+        for i, one in enumerate(left):
+            for j, other in enumerate(right):
+                joint = self._joint.get((i, j))
+                total = total + (one * other if joint is None else joint(weights))
+        return torch.as_tensor(total, dtype=torch.float64)
+
+    def at(self, indices: Sequence[int]) -> float:
+        """The figure of a network."""
+        return self.left.at(indices) * self.right.at(indices)
+
+    @cached_property
+    def _joint(self) -> dict[tuple[int, int], Table]:
+        """Products of the tables that share a choice, by their places."""
+        found: dict[tuple[int, int], Table] = {}
+        for i, one in enumerate(self.left.tables):
+            for j, other in enumerate(self.right.tables):
+                if set(one.choices) & set(other.choices):
+                    every = tuple(sorted({*one.choices, *other.choices}))
+                    found[i, j] = Table(every, _spread(one, every) * _spread(other, every))
+        return found
+
+
+def _spread(table: Table, choices: Sequence[int]) -> Tensor:
+    """A table's values with an axis for each of `choices`, which hold its own; of length 1 where it has none."""
+    order = sorted(range(len(table.choices)), key=lambda axis: table.choices[axis])
+    values = table.values.permute(order)
+    sizes = iter(values.shape)
+    return values.reshape([next(sizes) if choice in table.choices else 1 for choice in choices])
 
 
 def whole_table(values: NDArray[np.float64], sizes: Sequence[int]) -> Table:

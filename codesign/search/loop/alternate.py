@@ -102,9 +102,7 @@ class Loop:
             candidates = [network]
             if self.searches_networks:
                 self.tell(f"round {number + 1}: searching the network at the agent's hardware")
-                candidates = self.networks.search(
-                    proposed, share=(number + 1) / rounds, limits=self._limits(), least=self.least
-                )
+                candidates = self._networks_found(proposed, (number + 1) / rounds)
                 network = candidates[0]
             # (iii) Adapt the agent to the network.
             self.tell(f"round {number + 1}: adapting the agent to {network.label}")
@@ -148,7 +146,7 @@ class Loop:
                 self._realise([(reference, default)], 0)
             self.least = self._accuracy_asked(reference)
             self.tell("searching the network at the default accelerator")
-            found = self.networks.search(default, share=1.0, limits=self._limits(), least=self.least)
+            found = self._networks_found(default, 1.0)
             candidates = [*found, *([] if self.networks.trains else [reference])]
         self._realise([(one, default) for one in candidates[: max(1, self.config.loop.shortlist)]], 0)
         return self._result(reference)
@@ -179,6 +177,15 @@ class Loop:
         if trial is None:
             raise self.hardware.explain_nothing(network)
         return trial.point
+
+    def _networks_found(self, point: Point, share: float) -> list[Candidate]:
+        """What the network half finds at a hardware point; the drop of each gradient search is told."""
+        before = len(self.networks.drops)
+        found = self.networks.search(point, share=share, limits=self._limits(), least=self.least)
+        drops = self.networks.drops[before:]
+        if drops:  # of several searches the one that lost most
+            self.tell(f"  {max(drops, key=lambda drop: drop.relaxed - drop.discrete).text}")
+        return found
 
     def _accuracy_asked(self, reference: Candidate) -> float | None:
         known = reference.accuracy

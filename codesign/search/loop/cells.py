@@ -22,12 +22,11 @@ from codesign.search.gradient import Step, search_cells
 from codesign.search.gradient.cells import FIGURES
 from codesign.search.jobs import Job
 from codesign.search.loop.designs import Candidate
-from codesign.search.loop.networks import Networks, Point, gradient_options, widest
+from codesign.search.loop.networks import NetworkDrop, Networks, Point, gradient_options, network_figure, widest
 from codesign.search.networks import CellSpace, load_accuracies
 from codesign.search.networks.cell_cost import CellCosts, CellFigures
 from codesign.search.networks.cells import CellSpaceFile
 from codesign.search.networks.predictor import cell_features
-from codesign.search.objective import OBJECTIVES
 
 __all__ = ["CellNetworks", "reference_cell"]
 
@@ -75,13 +74,7 @@ class CellNetworks(Networks):
         torch.set_num_threads(1)  # so that the same search is the same on every machine
         if config.network.accuracy is None:
             raise ConfigError("network.accuracy: a space of cells needs the data set of its accuracies, e.g. cifar10")
-        figure = OBJECTIVES.get(config.objective.figure, config.objective.figure)
-        self.figure = "cycles" if figure == "interval" else figure
-        if self.figure not in FIGURES:
-            raise ConfigError(
-                f"objective.figure: networks cannot be searched for {figure!r}; with a space of cells it must be "
-                "latency, energy, edp or cycles"
-            )
+        self.figure = network_figure(config, FIGURES, what="cells")
         self.space, self.target = space, device(config.device)
         self.table = load_accuracies(config.network.accuracy)
         self.costs, archs = _known_of(space.text())
@@ -159,6 +152,12 @@ class CellNetworks(Networks):
             )
             self.steps += [step for one in found.searches for step in one.steps]
             self.violations += found.violations
+            for one in found.searches:
+                last = one.steps[-1]
+                unit = "predicted" if least is None else "log-probability to be accurate enough"
+                self.drops.append(
+                    NetworkDrop(self.round, unit, last.score, last.found_score, self.figure, one.drop.relative)
+                )
             self.known |= found.known
         else:
             self._other(figures, queries, kept)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from codesign import __version__
+from codesign.accel import device
 from codesign.accel.engine import EnginePoint
 from codesign.accel.space import Value
 from codesign.config.search import SearchConfig
@@ -20,16 +21,28 @@ from codesign.data import DataSet
 from codesign.errors import ConfigError
 from codesign.ir.integer_random import random_network
 from codesign.rundir import digest_json, read_json, write_json
-from codesign.search.gradient import GradientConfig, MapResult, Step, search_maps
+from codesign.search.gradient import GradientConfig, MapResult, Step, check_images, search_maps
 from codesign.search.jobs import Job
 from codesign.search.loop.designs import Candidate, Design
-from codesign.search.loop.networks import Networks, Point, gradient_options, widest
+from codesign.search.loop.networks import (
+    NetworkDrop,
+    Networks,
+    Point,
+    gradient_options,
+    network_figure,
+    widest,
+)
 from codesign.search.networks import MapSpace
-from codesign.search.networks.shape_cost import shape_cycles
+from codesign.search.networks.shape_figures import FIGURES, shape_figures
 
 __all__ = ["MapNetworks"]
 
-_OPTIONS = {"mode": "exact", "steps": 150, "cost_weight": 0.5, "log_every": 5}
+_OPTIONS = {"mode": "exact", "steps": 150, "log_every": 5}
+
+_COST_WEIGHTS = {"edp": 0.25}
+"""What a factor of e in the figure is worth, in deviations of the scores; EDP goes with about the work's square."""
+
+_COST_WEIGHT = 0.5
 
 _SCORED = 120
 """Networks that are scored in the trained super-network; one scored on 512 rows takes the time of a few steps."""
@@ -38,7 +51,7 @@ _SCORED = 120
 class MapNetworks(Networks):
     """Networks of a convolutional space. What `network.evaluations` counts are steps of the super-network.
     Each round trains it anew on networks drawn uniformly, scores some on validation rows, and takes the gradient of a
-    regression of the scores.
+    regression of the scores; the cost in the loss is the objective's figure at the hardware point, exact by shape.
 
     The reference is the first candidate of every choice, where the file names no other. Accuracies are those of the
     networks in integers, trained by the job that realises them; the super-network only ranks.
@@ -56,7 +69,15 @@ class MapNetworks(Networks):
             raise ConfigError(
                 f"network.method: convolutional networks are searched by gradient, not {config.network.method!r}"
             )
-        self.gradient = gradient_options(config, _OPTIONS)
+        self.figure = network_figure(config, FIGURES, what="convolutional networks")
+        preset = {**_OPTIONS, "cost_weight": _COST_WEIGHTS.get(self.figure, _COST_WEIGHT)}
+        self.gradient = gradient_options(config, preset)
+        if self.gradient.mode != "exact":
+            raise ConfigError(
+                f"network.options: mode must be exact for convolutional networks, which are scored, not "
+                f"{self.gradient.mode!r}"
+            )
+        self.target = device(config.device)
         self.space, self.memo = space, memo
         self.steps: list[Step] = []
         self.violations = 0
@@ -70,6 +91,10 @@ class MapNetworks(Networks):
 
         assert self.config.data is not None
         return load(self.config.data, folder=self.folder)
+
+    def check(self) -> None:
+        """Load the data, and refuse what are no images and classes of the space."""
+        check_images(self.space, self.data)
 
     def reference(self, default: Point | None) -> Candidate:
         """The network that the file names, or the first candidate of every choice."""
@@ -91,24 +116,34 @@ class MapNetworks(Networks):
     def search(
         self, point: Point, *, share: float, limits: Mapping[str, float], least: float | None
     ) -> list[Candidate]:
-        """Search the super-network at a hardware point, with the reference's cycles there as a hard limit; the network
-        that was found first, then others that were the most probable ones at logged steps: first those whose cycles are
-        midway between that network's and the reference's, since the super-network only ranks.
-
-        Where weights are streamed and doubly buffered a layer's time depends on its neighbours, and the cycles in the
-        loss are those of the same engine without that overlap, which are never fewer; designs are judged by their own.
+        """Search the super-network at a hardware point for the objective's figure there, of which the reference's is a
+        hard limit beside those that are given; the network that was found first, then others that were the most
+        probable ones at logged steps: first those whose figure is midway between that network's and the reference's,
+        since the super-network only ranks.
         """
         engine = EnginePoint.from_dict(dict(point))
-        if engine.streamed and engine.double_buffer:
-            engine = replace(engine, double_buffer=False)
+
+        def cost(one: Point) -> float:
+            return shape_figures(self.space.topology(one), engine, self.target)[self.figure]
+
         steps = max(1, int(share * self.config.network.evaluations) - self.used)
-        most = float(shape_cycles(self.space.topology(self.reference(None).point), engine))
-        if "cycles" in limits:
-            most = min(most, limits["cycles"])
+        most = cost(self.reference(None).point)
+        held = {name: value for name, value in limits.items() if name in FIGURES}
+        held[self.figure] = min(most, held.get(self.figure, math.inf))
         wanted = replace(self.gradient, cost_weight=self.gradient.cost_weight * self._weight)
-        found, logged = self._searched(engine, most, wanted, steps)
+        found, logged = self._searched(engine, held, wanted, steps)
         self.used += steps
         self.steps += logged
+        self.drops.append(
+            NetworkDrop(
+                self.round,
+                "% of validation rows in the super-network",
+                found["relaxed"],
+                found["discrete"],
+                self.figure,
+                found["drop"]["relative"],
+            )
+        )
         knobs = self.space.choices.knobs
         first = dict(found["point"])
         others = [
@@ -116,8 +151,8 @@ class MapNetworks(Networks):
             for step in reversed(logged)
             if step.legal
         ]
-        middle = math.sqrt(most * shape_cycles(self.space.topology(first), engine))
-        others.sort(key=lambda one: abs(math.log(shape_cycles(self.space.topology(one), engine) / middle)))
+        middle = math.sqrt(most * cost(first))
+        others.sort(key=lambda one: abs(math.log(cost(one) / middle)))
         unique = {_label(self.space, one): one for one in (first, *others)}
         made = [self.candidate(one) for one in list(unique.values())[: self.config.loop.shortlist]]
         self.log.look_up(
@@ -130,7 +165,7 @@ class MapNetworks(Networks):
         return made
 
     def _searched(
-        self, engine: EnginePoint, most: float, wanted: GradientConfig, steps: int
+        self, engine: EnginePoint, limits: Mapping[str, float], wanted: GradientConfig, steps: int
     ) -> tuple[dict[str, Any], list[Step]]:
         """The result of `search_maps` and its logged steps, from the memo where it is there."""
         assert self.config.data is not None
@@ -139,7 +174,9 @@ class MapNetworks(Networks):
             self.space.file.model_dump(mode="json"),
             self.config.data.model_dump(mode="json"),
             engine.as_dict(),
-            most,
+            self.config.device,
+            self.figure,
+            dict(limits),
             asdict(wanted),
             steps,
             self.seed,
@@ -153,7 +190,9 @@ class MapNetworks(Networks):
                 self.space,
                 self.data,
                 engine,
-                most_cycles=most,
+                self.target,
+                figure=self.figure,
+                limits=limits,
                 config=wanted,
                 warm_up=steps,
                 scored=_SCORED,
@@ -211,8 +250,9 @@ def _plain(result: MapResult) -> dict[str, Any]:
     steps = [{k: None if v != v else v for k, v in asdict(step).items()} for step in result.found.steps]
     return {
         "point": dict(result.point),
-        "cycles": result.cycles,
-        "parameters": result.parameters,
+        "figures": dict(result.figures),
+        "relaxed": result.relaxed,
+        "discrete": result.discrete,
         "score": result.found.score,
         "drop": asdict(result.found.drop),
         "rows": result.rows_trained,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from codesign.search.gradient import GradientConfig
 from codesign.search.jobs import Job
 from codesign.search.loop.designs import Candidate, Design
 from codesign.search.loop.log import Log
+from codesign.search.objective import OBJECTIVES
 
-__all__ = ["Networks", "gradient_options", "widest"]
+__all__ = ["NetworkDrop", "Networks", "gradient_options", "network_figure", "widest"]
 
 Point = Mapping[str, Value]
 
@@ -38,6 +39,31 @@ def widest(network: IntegerNetwork) -> IntegerNetwork:
     return replace(network, layers=layers)
 
 
+@dataclass(frozen=True)
+class NetworkDrop:
+    """What a gradient search lost from the relaxed network (the distribution) to the discrete one (the most probable).
+
+    unit: of `relaxed` and `discrete`, of which more is better. cost: by what share the discrete network's figure is
+    above the relaxed one's; below it where negative.
+    """
+
+    round: int
+    unit: str
+    relaxed: float
+    discrete: float
+    figure: str
+    cost: float
+
+    @property
+    def text(self) -> str:
+        """One line."""
+        way = "more" if self.cost >= 0 else "less"
+        return (
+            f"from the relaxed to the discrete network: {self.relaxed:.4g} to {self.discrete:.4g} {self.unit}, "
+            f"{self.figure} {100 * abs(self.cost):.2f} % {way}"
+        )
+
+
 class Networks(ABC):
     """A network half. It keeps what it learned of networks from round to round; `used` counts what the budget counts.
 
@@ -51,6 +77,11 @@ class Networks(ABC):
         self.config, self.folder, self.seed, self.log, self.arm = config, folder, seed, log, arm
         self.used = 0
         self.round = 0
+        self.drops: list[NetworkDrop] = []
+        """Of the gradient searches so far."""
+
+    def check(self) -> None:  # noqa: B027 - a half that reads no data has nothing to check
+        """Read what the search reads later, and refuse what does not fit, before anything is made."""
 
     @abstractmethod
     def reference(self, default: Point | None) -> Candidate:
@@ -85,6 +116,18 @@ class Networks(ABC):
     def facts(self) -> dict[str, Any]:
         """What a report says of this half."""
         return {}
+
+
+def network_figure(config: SearchConfig, known: Sequence[str], *, what: str) -> str:
+    """The figure by which networks are searched: the objective's; a ConfigError where networks do not decide it."""
+    figure = OBJECTIVES.get(config.objective.figure, config.objective.figure)
+    found = "cycles" if figure == "interval" else figure  # of one network at a time they are the same
+    if found not in known:
+        raise ConfigError(
+            f"objective.figure: {what} cannot be searched for {figure!r}, which no network decides; it must be "
+            "latency, energy, edp or cycles"
+        )
+    return found
 
 
 def gradient_options(config: SearchConfig, preset: Mapping[str, Any]) -> GradientConfig:
