@@ -34,12 +34,13 @@ struct Options {
     int stalls = 0;
     uint64_t seed = 1;
     uint64_t patience = 0;
+    uint64_t trace_from = 0;
     bool check_timing = true;
 };
 
 const char* const kUsage =
     "usage: Vdut [--vectors FOLDER] [--count N] [--report FILE.json] [--gaps PERCENT] [--stalls PERCENT] [--seed N]\n"
-    "            [--patience CYCLES] [--no-timing] [--trace FILE]\n"
+    "            [--patience CYCLES] [--no-timing] [--trace FILE [--trace-from CYCLE]]\n"
     "  --vectors    folder of inputs.hex and outputs.hex (default: vectors)\n"
     "  --count      stream at most N vectors\n"
     "  --report     write the result as JSON\n"
@@ -49,6 +50,7 @@ const char* const kUsage =
     "  --patience   cycles without progress after which the design counts as hung\n"
     "  --no-timing  do not hold the counted latency and initiation interval against the stated ones\n"
     "  --trace      write the waveform (needs a build with TRACE=vcd or TRACE=fst)\n"
+    "  --trace-from leave out the cycles before this one, counted from the reset's end\n"
     "exit code: 0 exact, 1 a difference, 2 bad usage or files, 3 the design does not answer\n";
 
 int64_t number(const std::string& name, const char* text, int64_t low, int64_t high) {
@@ -83,6 +85,7 @@ Options parse(int argc, char** argv) {
         else if (name == "--gaps") options.gaps = static_cast<int>(number(name, value, 0, 99));
         else if (name == "--stalls") options.stalls = static_cast<int>(number(name, value, 0, 99));
         else if (name == "--seed") options.seed = static_cast<uint64_t>(number(name, value, 0, INT64_MAX));
+        else if (name == "--trace-from") options.trace_from = static_cast<uint64_t>(number(name, value, 0, INT64_MAX));
         else if (name == "--patience") options.patience = static_cast<uint64_t>(number(name, value, 1, INT64_MAX));
         else throw Problem("unknown option: " + name + "\n" + kUsage);
     }
@@ -114,6 +117,7 @@ public:
 
     Result run() {
         const auto start = std::chrono::steady_clock::now();
+        dut_.tracing(options_.trace_from == 0);
         reset();
         stream();
         if (result_.status != "no_answer") drain();
@@ -165,6 +169,7 @@ private:
 
     // One cycle; true where a beat of an answer was accepted.
     bool step(bool more) {
+        if (cycle_ == options_.trace_from) dut_.tracing(true);
         if (more && !offering_ && !random_.chance(options_.gaps)) {
             extract(inputs_.at(sent_), inputs_.words, in_beat_ * kInputBeatBits,
                     std::min(kInputBeatBits, kInputBits - in_beat_ * kInputBeatBits), beat_.data(), beat_.size());

@@ -102,6 +102,8 @@ public:
 #endif
     }
 
+    void tracing(bool on) { tracing_ = on; }
+
     void settle() {
         clock(false);
         top_->eval();
@@ -160,12 +162,13 @@ private:
     void dump() {
         context_->timeInc(5);
 #if VM_TRACE
-        if (trace_) trace_->dump(context_->time());
+        if (trace_ && tracing_) trace_->dump(context_->time());
 #endif
     }
 
     std::unique_ptr<VerilatedContext> context_;
     std::unique_ptr<Vdut> top_;
+    bool tracing_ = true;
 #if VM_TRACE
     std::unique_ptr<Trace> trace_;
 #endif

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from codesign.ci.waves import pipeline_waves
 from codesign.config import SimulateConfig
 from codesign.errors import CodesignError, DataError, ToolFailed
 from codesign.rtl import Design
@@ -21,6 +20,7 @@ from codesign.simulate.engine_coverage import engine_facts, read_watch
 from codesign.simulate.engine_failure import explain_failure
 from codesign.simulate.engine_replay import Replayed, replay_engine
 from codesign.simulate.engine_stage import bench_coverage, lint_engine
+from codesign.simulate.pipeline_failure import pipeline_waves
 from codesign.simulate.protocol import run_protocol
 from codesign.simulate.result import ProtocolResult, SimResult
 from codesign.tools.verilator import find_verilator
@@ -143,9 +143,9 @@ def _simulated(job: _Job, result: SimResult, seconds: float) -> Iterator[Check]:
     answers = [problem for problem in result.problems if problem not in about and problem not in stress]
     count = result.vectors_checked
     detail = f"{count:,} golden vectors at full rate, bit for bit"
-    if answers and result.first_mismatch is not None:
+    vector = result.first_wrong
+    if answers and vector is not None:
         left = max(1.0, job.deadline - time.monotonic())
-        vector = result.first_mismatch.vector
         answers.append(pipeline_waves(job.folder, vector, work=job.work / "waves", seed=job.seed, timeout_s=left))
     golden = _verdict("golden vectors", answers, detail, inputs=count, seconds=seconds, output=result.raw)
     yield replace(golden, reached=result.tables.lines() if result.tables is not None else ())

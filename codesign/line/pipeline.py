@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,9 +165,18 @@ class PipelineLine(Line[BuildConfig]):
 
     def _simulate(self, out: Path) -> None:
         from codesign.simulate import require_exact, simulate
+        from codesign.simulate.pipeline_failure import pipeline_waves
 
+        settings, waves = self.config.simulate, self.run.path / "waves"
+        shutil.rmtree(waves, ignore_errors=True)
         self.notify("simulate", "building and running the Verilated design", None)
-        result = simulate(self.emitted, config=self.config.simulate, work=out / "work")
+        result = simulate(self.emitted, config=settings, work=out / "work")
+        if result.first_wrong is not None:
+            self.notify("simulate", "writing the waveform of the first wrong answer", None)
+            said = pipeline_waves(
+                self.emitted, result.first_wrong, work=waves, seed=settings.seed, timeout_s=settings.timeout_s
+            )
+            result = replace(result, problems=(*result.problems, said))
         write_json(out / "simulate.json", result.as_dict())
         require_exact(result)
 

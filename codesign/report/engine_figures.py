@@ -44,6 +44,12 @@ def engine_figures(facts: RunFacts) -> dict[str, Any]:
     out["vectors_checked"] = simulated and simulated["vectors_checked"]
     out["vectors_mismatched"] = simulated and simulated["vectors_mismatched"]
     out["stress_vectors"] = simulated and simulated["stress_vectors"]
+    groups = ((simulated or {}).get("coverage") or {}).get("groups", [])
+    for name in ("states", "transitions"):
+        group = next((group for group in groups if group["name"] == name), None)
+        out[f"{name}_reached"], out[f"{name}_possible"] = (
+            (group["reached"], group["possible"]) if group else (None, None)
+        )
     out["simulated_cycles_per_s"] = simulated and simulated["cycles_per_s"]
     out["verilog_bytes"] = facts.emission and facts.emission["verilog_bytes"]
     head, routed = facts.headline, facts.routed

@@ -155,6 +155,9 @@ def figures(run: Path) -> dict[str, Any]:
     out["area_delay_lut_ns"] = routed and routed["area_delay_lut_ns"]
     out["vectors_checked"] = simulated and simulated["vectors_checked"]
     out["vectors_mismatched"] = simulated and simulated["vectors_mismatched"]
+    tables = simulated and simulated.get("tables")
+    out["addresses_reached"] = tables and tables["reached"]
+    out["addresses_possible"] = tables and tables["possible"]
     for name, report in facts.synthesis.items():
         for key in ("status", "luts", "ffs", "fmax_mhz", "latency_ns"):
             out[f"{name}.{key}"] = report[key]

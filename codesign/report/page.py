@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from codesign.errors import ToolNotFound
 from codesign.report import plots
+from codesign.report.coverage import address_plot
 from codesign.report.engine_figures import layer_counts
 from codesign.report.engine_plots import engine_cycles_plot, engine_utilisation_plot
 from codesign.report.figures import RunFacts, figures
@@ -43,6 +44,7 @@ def _pipeline_parts(facts: RunFacts, values: dict[str, Any]) -> tuple[str, dict[
         layers=plots.layers_plot(facts),
         sizes=plots.table_sizes_plot(facts),
         passes=plots.passes_plot(facts),
+        addresses=address_plot(facts.simulation),
     )
     picture = pipeline_picture(facts.emission["stages"], values["latency_cycles"]) if facts.emission else ""
     return "report.html.j2", {"plots": shown, "picture": picture}

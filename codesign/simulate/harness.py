@@ -43,11 +43,12 @@ def run_harness(
     stalls: int = 0,
     seed: int = 1,
     trace: Path | None = None,
+    trace_from: int = 0,
 ) -> HarnessReport:
     """Stream the vectors of the folder `vectors` through `program`; `work` gets `name`.json and `name`.log.
 
     count: at most so many vectors. gaps, stalls: percent of cycles without an input, and without a ready receiver.
-    trace: where a program that was compiled for it writes the waveform.
+    trace: where a program that was compiled for it writes the waveform, from cycle `trace_from` after reset on.
     Vectors that do not fit the design are a DataError; a program that hangs, crashes or reports rubbish a ToolFailed.
     """
     report = work.resolve() / f"{name}.json"
@@ -57,7 +58,7 @@ def run_harness(
     if count is not None:
         command += ["--count", str(count)]
     if trace is not None:
-        command += ["--trace", trace.resolve()]
+        command += ["--trace", trace.resolve(), "--trace-from", str(trace_from)]
     try:
         output = run(command, work, log=f"{name}.log", timeout_s=timeout_s).output
     except ToolFailed as problem:
@@ -70,7 +71,7 @@ def run_harness(
 
 
 def read_report(report: Path, output: str, *, program: Path, log: Path) -> HarnessReport:
-    """Read the JSON file of a harness that printed `output`; a missing or foreign one is a ToolFailed naming the log."""
+    """Read the JSON file of a harness that printed `output`; a missing or foreign one is a ToolFailed with the log."""
     try:
         value: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         return _report(value, output)

@@ -63,6 +63,7 @@ class SimResult:
     build_s: compiling, also where an earlier build was used (build_cached).
     problems: everything that is not as it must be, one sentence each; empty for an exact design.
     raw: what the programs printed.
+    unanswered: the run at full rate ended because the design gave no answer any more.
     tables: which addresses of the tables the vectors at full rate reached; None where the folder holds no network.
     """
 
@@ -87,7 +88,15 @@ class SimResult:
     cocotb: ProtocolResult | None
     problems: tuple[str, ...]
     raw: str
+    unanswered: bool = False
     tables: TableCoverage | None = None
+
+    @property
+    def first_wrong(self) -> int | None:
+        """The first vector that has no answer or a wrong one at full rate, None where all are right."""
+        if self.first_mismatch is not None:
+            return self.first_mismatch.vector
+        return self.vectors_checked if self.unanswered else None
 
     @property
     def vectors_per_s(self) -> float:

@@ -91,6 +91,7 @@ def simulate(folder: Path, *, config: SimulateConfig | None = None, work: Path) 
         tool_version=verilator.version,
         cocotb=protocol,
         problems=(*_problems(design, full, stress, protocol), *(tables.problems if tables else ())),
+        unanswered=full.status == "no_answer",
         tables=tables,
         raw="\n".join(part for part in (full.output, stress.output if stress else "", text) if part),
     )

@@ -78,7 +78,7 @@ def test_addresses_are_those_that_a_walk_through_the_tables_meets(words, tmp_pat
 def test_an_address_outside_its_care_set_is_named(tmp_path):
     table = np.array([0, 1, 1, 0], np.int32)
     neuron = Neuron((0, 1), table, Format(1), np.array([True, True, True, False]))
-    encoder = Encode("in", (Feature("a", (1.0,), Fixed(1)), Feature("b", (1.0,), Fixed(1))))
+    encoder = Encode("codes", (Feature("a", (1.0,), Fixed(1)), Feature("b", (1.0,), Fixed(1))))
     network = LutNetwork("pair", (encoder, Tables("l0", (neuron,))), ())
     emit(network, CONFIG, tmp_path, features=np.array([[0, 0], [1, 1], [1, 0]]))
     found = covered(tmp_path)
