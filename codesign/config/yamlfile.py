@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -47,7 +49,7 @@ def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
         try:
             node = loader.get_single_node()
             if node is not None:
-                _walk(node, (), lines, path)
+                _walk(node, (), lines, path, count())
             value = None if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
@@ -55,13 +57,25 @@ def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
         mark = problem.problem_mark or problem.context_mark
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise ConfigError(f"{where}: malformed YAML: {problem.problem or problem.context}") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as problem:
+    except RecursionError:
+        raise ConfigError(f"{path}: malformed YAML: it is nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as problem:
         raise ConfigError(f"{path}: malformed YAML: {problem}") from None
+    except (AttributeError, IndexError, KeyError, TypeError) as problem:  # PyYAML, at a tag whose text does not fit it
+        raise ConfigError(f"{path}: malformed YAML: a value does not fit its tag ({problem!r})") from None
     return value, lines
 
 
-def _walk(node: yaml.Node, where: Location, lines: dict[Location, int], path: Path) -> None:
+_MOST_NODES = 100_000
+"""Values that a file may have, each alias counted as all that it stands for: a bound on what a small file can cost."""
+
+
+def _walk(node: yaml.Node, where: Location, lines: dict[Location, int], path: Path, visits: Iterator[int]) -> None:
     lines.setdefault(where, node.start_mark.line + 1)
+    if next(visits) > _MOST_NODES:
+        raise ConfigError(
+            f"{path}:{node.start_mark.line + 1}: must have at most {_MOST_NODES:,} values, aliases written out"
+        )
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -70,10 +84,10 @@ def _walk(node: yaml.Node, where: Location, lines: dict[Location, int], path: Pa
                 raise ConfigError(f"{path}:{key.start_mark.line + 1}: the key {name!r} stands twice")
             seen.add(name)
             lines[(*where, name)] = key.start_mark.line + 1
-            _walk(value, (*where, name), lines, path)
+            _walk(value, (*where, name), lines, path, visits)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _walk(value, (*where, index), lines, path)
+            _walk(value, (*where, index), lines, path, visits)
 
 
 def parse_model(model: type[Model], path: Path) -> Model:
