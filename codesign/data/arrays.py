@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import gzip
-import lzma
 import math
 import struct
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import DataError, did_you_mean
+from codesign.ir.archive import UNREADABLE
 
 __all__ = ["read_idx", "read_npy", "read_npz", "wanted_array"]
 
 _NPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
-_DAMAGED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
@@ -29,7 +26,7 @@ def read_npz(path: Path, *, only: tuple[str, ...] | None = None) -> dict[str, ND
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files if only is None or key in only}
-    except _DAMAGED as problem:
+    except UNREADABLE as problem:
         raise DataError(_damaged(path, "npz", problem)) from None
 
 
@@ -40,7 +37,7 @@ def read_npy(path: Path) -> NDArray:
     try:
         with path.open("rb") as file:
             return np.load(file, allow_pickle=False)
-    except _DAMAGED as problem:
+    except UNREADABLE as problem:
         raise DataError(_damaged(path, "npy", problem)) from None
 
 
@@ -52,7 +49,7 @@ def read_idx(path: Path) -> NDArray:
     _magic(path)
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except _DAMAGED as problem:
+    except UNREADABLE as problem:
         raise DataError(_damaged(path, "gzip", problem)) from None
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
         raise DataError(f"{path} is not an idx file: it must start with two zero bytes and a type code")

@@ -84,6 +84,8 @@ def open_arff(path: Path) -> TextFile:
             if match is None:
                 raise DataError(f"{path}:{line}: must be `@attribute name type`, not {text[:80]!r}")
             names.append(match[1].strip("'\""))
+            if names.count(names[-1]) > 1:
+                raise DataError(f"{path}:{line}: the attribute {names[-1]!r} stands twice; names must differ")
         elif text and not text.startswith("%") and not text.lower().startswith("@relation"):
             raise DataError(f"{path}:{line}: not a line of an arff head: {text[:80]!r}")
     raise DataError(f"{path} has no line @data; it is no arff file, or is truncated")

@@ -27,7 +27,7 @@ def read_parquet(path: Path, *, numbers: Sequence[str], words: Sequence[str] = (
     arrow = need("pyarrow", "reading parquet files")
     try:
         table = _file(path).read(columns=list(dict.fromkeys([*numbers, *words])))
-    except (arrow.ArrowException, OSError) as problem:
+    except (arrow.ArrowException, OSError, ValueError, TypeError, MemoryError) as problem:
         raise DataError(f"{path} is not a readable parquet file, or is truncated: {_short(problem)}") from None
     where = row_of(str(path))
     if not table.num_rows:
@@ -57,7 +57,7 @@ def _file(path: Path) -> Any:
         raise DataError(f"there is no file {path}")
     try:
         return parquet.ParquetFile(path)
-    except (arrow.ArrowException, OSError) as problem:
+    except (arrow.ArrowException, OSError, ValueError, TypeError, MemoryError) as problem:
         raise DataError(f"{path} is not a readable parquet file, or is truncated: {_short(problem)}") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import struct
 import tokenize
 import zipfile
@@ -17,22 +18,27 @@ from numpy.typing import NDArray
 
 from codesign.errors import DataError
 
-__all__ = ["read_archive", "write_archive"]
+__all__ = ["UNREADABLE", "content_digest", "read_archive", "write_archive"]
 
-# What numpy and zipfile raise on a damaged archive: beside the obvious ones, a flipped bit may ask for a password
-# (RuntimeError), for another compression method (NotImplementedError) or break a header's text.
-_UNREADABLE = (
+UNREADABLE: tuple[type[Exception], ...] = (
     OSError,
     KeyError,
+    TypeError,
     ValueError,
     EOFError,
+    MemoryError,
+    OverflowError,
     RuntimeError,
     SyntaxError,
     tokenize.TokenError,
     struct.error,
     zlib.error,
+    lzma.LZMAError,
     zipfile.BadZipFile,
 )
+"""What numpy and zipfile raise on a damaged archive: beside the obvious ones, a flipped bit may ask for a password
+(RuntimeError), for another compression method (NotImplementedError) or for more memory than there is, or break a
+header's text."""
 
 
 def write_archive(path: Path, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -40,7 +46,7 @@ def write_archive(path: Path, header: Mapping[str, Any], arrays: Mapping[str, ND
     head = json.dumps(dict(header), sort_keys=True, default=_plain).encode()
     content = {"header": np.frombuffer(head, np.uint8), **arrays}
     with path.open("wb") as out:
-        np.savez_compressed(out, allow_pickle=False, **content, digest=np.frombuffer(_digest(content), np.uint8))
+        np.savez_compressed(out, allow_pickle=False, **content, digest=np.frombuffer(content_digest(content), np.uint8))
 
 
 def read_archive(path: Path, keys: Sequence[str], *, version: int) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -52,11 +58,16 @@ def read_archive(path: Path, keys: Sequence[str], *, version: int) -> tuple[dict
             stated = archive["digest"].tobytes()
     except FileNotFoundError:
         raise DataError(f"no network file at {path}; run the extract stage first") from None
-    except _UNREADABLE as problem:
+    except UNREADABLE as problem:
         raise DataError(f"{path} is not a codesign network, or is truncated ({problem}); extract it again") from None
-    if stated != _digest(arrays):
+    if stated != content_digest(arrays):
         raise DataError(f"{path} was changed after it was written (its digest does not match); extract it again")
-    header = json.loads(arrays.pop("header").tobytes())
+    try:
+        header = json.loads(arrays.pop("header").tobytes())
+    except (ValueError, RecursionError) as problem:
+        raise DataError(f"{path} does not describe a network ({problem}); extract it again") from None
+    if not isinstance(header, dict):
+        raise DataError(f"{path} does not describe a network (its header is no mapping); extract it again")
     if header.get("version") != version:
         raise DataError(f"{path} has format version {header.get('version')}; this codesign reads {version}")
     return header, arrays
@@ -71,7 +82,8 @@ def _plain(value: object) -> int | float:
     raise TypeError(f"a network must be made of numbers, text and tables, not {value!r}")
 
 
-def _digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def content_digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """SHA-256 of named arrays: names, kinds, shapes and contents."""
     state = hashlib.sha256()
     for key in sorted(arrays):
         state.update(f"{key} {arrays[key].dtype} {arrays[key].shape};".encode())

@@ -51,7 +51,7 @@ def read_user_npz(
         if y.dtype.kind not in "biuf" or y.ndim > 2:
             raise DataError(f"{path}: targets must be real numbers (rows, targets), not {y.dtype} {y.shape}")
         return Table(path.stem, "regression", x, y.reshape(len(y), -1), names, (), where, part)
-    listed = [str(name) for name in arrays["class_names"]] if "class_names" in arrays else None
+    listed = _listed(arrays, "class_names", path) if "class_names" in arrays else None
     numbers, class_names = class_numbers(y, where=where, column=stem, classes=classes, names=listed)
     return Table(path.stem, "classification", x, numbers, names, class_names, where, part)
 
@@ -82,7 +82,11 @@ def _ready_parts(
         return f"{path}, {names[codes[index]]} row {row - int(starts[index])}"
 
     part = np.repeat(np.array(codes, dtype=np.int8), [len(x) for x in xs])
-    return np.concatenate(xs), np.concatenate(ys), part, where
+    try:
+        return np.concatenate(xs), np.concatenate(ys), part, where
+    except TypeError:
+        kinds = [[str(array.dtype) for array in arrays] for arrays in (xs, ys)]
+        raise DataError(f"{path}: all parts must be of one kind, not {kinds[0]} and {kinds[1]}") from None
 
 
 def _joined_targets(arrays: dict[str, NDArray], target: str | list[str], path: Path) -> NDArray:
@@ -91,6 +95,8 @@ def _joined_targets(arrays: dict[str, NDArray], target: str | list[str], path: P
     columns = [wanted_array(arrays, name, path) for name in target]
     if any(column.ndim != 1 or len(column) != len(columns[0]) for column in columns):
         raise DataError(f"{path}: the targets {target} must be 1-D arrays of equal length")
+    if any(column.dtype.kind not in "biuf" for column in columns):
+        raise DataError(f"{path}: the targets {target} must be real numbers")
     return np.stack(columns, axis=1)
 
 
@@ -129,10 +135,17 @@ def _chosen(
     return x[:, chosen], tuple(names[i] for i in chosen)
 
 
+def _listed(arrays: dict[str, NDArray], key: str, path: Path) -> list[str]:
+    """The texts of an array of names."""
+    if arrays[key].ndim != 1:
+        raise DataError(f"{path}: {key} must be one row of names, not of shape {arrays[key].shape}")
+    return [str(name) for name in arrays[key]]
+
+
 def _names(arrays: dict[str, NDArray], x: NDArray, path: Path) -> tuple[str, ...]:
     if "feature_names" not in arrays:
         return tuple(f"x{i}" for i in range(x.shape[1]))
-    names = tuple(str(name) for name in arrays["feature_names"])
+    names = tuple(_listed(arrays, "feature_names", path))
     if len(names) != x.shape[1]:
         raise DataError(f"{path}: feature_names must name {x.shape[1]} columns, not {len(names)}")
     return names

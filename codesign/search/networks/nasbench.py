@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,7 +62,7 @@ def load_accuracies(data_set: str, *, path: Path | None = None) -> Accuracies:
     try:
         with np.load(file, allow_pickle=False) as table:
             archs, validation, test = table["arch_str"], table[f"{begin}_val"], table[f"{begin}_test"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
+    except UNREADABLE as problem:
         raise DataError(f"{file} is not the table of NAS-Bench-201: {problem}") from None
     for name, values in (("arch_str", archs), (f"{begin}_val", validation), (f"{begin}_test", test)):
         if values.shape != (CELLS,):
