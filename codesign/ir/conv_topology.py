@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -30,6 +30,10 @@ __all__ = ["ConvKind", "ConvLayer", "ConvTopology", "assemble", "check_conv_topo
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
 ConvKind = Literal["conv", "depthwise", "dense", "add", "max_pool", "average_pool"]
+
+_KINDS: tuple[str, ...] = get_args(ConvKind)
+_MOST_VALUES = 1 << 27
+"""Weights of a layer, and values of the input map."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,11 @@ class ConvTopology:
 
 def check_conv_topology(topology: ConvTopology) -> ConvTopology:
     """Return the topology if it can be built, else raise a ConfigError that names the layer and the rule."""
+    size = topology.input_shape
+    if min(size.channels, size.height, size.width) < 1 or size.size > _MOST_VALUES:
+        raise ConfigError(
+            f"topology {topology.name!r}: the input map must have 1 to {_MOST_VALUES:,} values, not {size}"
+        )
     shapes = {INPUT: topology.input_shape}
     for layer in topology.layers:
         _check_layer(topology, layer, list(shapes))
@@ -134,6 +143,13 @@ def check_conv_topology(topology: ConvTopology) -> ConvTopology:
             raise ConfigError(
                 f"topology {topology.name!r}, layer {layer.name!r}: its kernel of {height}x{width} must fit "
                 f"{layer.sources[0]!r}, which is {read[0]}, with padding {layer.padding}"
+            )
+        inputs = 1 if layer.kind == "depthwise" else read[0].channels // layer.groups
+        outputs = layer.channels or read[0].channels
+        if layer.weighted and (outputs * inputs * height * width > _MOST_VALUES or outputs > _MOST_VALUES):
+            raise ConfigError(
+                f"topology {topology.name!r}, layer {layer.name!r}: must have at most {_MOST_VALUES:,} weights, not "
+                f"{outputs} x {inputs} x {height} x {width}; use fewer channels, or groups"
             )
         shapes[layer.name] = output_shape(integer_layer(layer, read[0], _ones), read)
     try:
@@ -227,6 +243,8 @@ def _check_layer(topology: ConvTopology, layer: ConvLayer, before: list[str]) ->
         raise ConfigError(f"{where}: its name must be letters, digits and '_', starting with a letter")
     if layer.name in before:
         raise ConfigError(f"{where}: the name {layer.name!r} is taken; layer names must differ")
+    if layer.kind not in _KINDS:
+        raise ConfigError(f"{where}: its kind must be one of {', '.join(_KINDS)}, not {layer.kind!r}")
     wanted = 2 if layer.kind == "add" else 1
     if len(layer.sources) != wanted:
         raise ConfigError(f"{where}: {layer.kind} reads {wanted} source(s), not {len(layer.sources)}")
@@ -251,6 +269,10 @@ def _check_layer(topology: ConvTopology, layer: ConvLayer, before: list[str]) ->
         raise ConfigError(f"{where}: a window over the whole map has no padding, not {layer.padding}")
     if layer.stride < 1:
         raise ConfigError(f"{where}: the stride must be at least 1, not {layer.stride}")
+    if not 0 <= layer.padding < max(layer.kernel, 1):
+        raise ConfigError(
+            f"{where}: padding must be less than the kernel {layer.kernel}, and at least 0, not {layer.padding}"
+        )
     last = layer is topology.layers[-1]
     if last and (not layer.weighted or layer.bits is not None):
         raise ConfigError(f"{where}: the last layer must be conv or dense with bits None: its sums are the answer")
