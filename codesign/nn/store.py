@@ -18,17 +18,21 @@ from torch import Tensor
 
 from codesign.errors import CodesignError, DataError
 from codesign.ir import Fixed, Layer, Topology
+from codesign.ir.topology import check_topology
 from codesign.nn.encoder import EncoderShape, InputEncoder
 from codesign.nn.model import LutModel, ModelSpec
 from codesign.nn.quantizers import make_quantizer
 from codesign.nn.trainable import TrainableModel
 
-__all__ = ["load_model", "read_model", "read_tensors", "save_model", "write_tensors", "write_whole"]
+__all__ = ["UNFIT", "load_model", "read_model", "read_tensors", "save_model", "write_tensors", "write_whole"]
 
 _VERSION = 1
 Model = TypeVar("Model", bound=TrainableModel)
 MODEL_TENSORS = "model.safetensors"
 MODEL_HEADER = "model.json"
+
+UNFIT = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+"""What building from numbers that are none of ours raises, in Python and in torch."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -65,10 +69,12 @@ def read_tensors(path: Path, *, what: str, mend: str) -> tuple[dict[str, Tensor]
         header = json.loads(text)
     except FileNotFoundError:
         raise DataError(f"no {what} at {path}; {mend}") from None
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as problem:
         raise DataError(f"{path} is not a {what}, or is truncated ({problem}); {mend}") from None
     if stated != _digest(tensors, text):
         raise DataError(f"{path} was changed after it was written (its digest does not match); {mend}")
+    if not isinstance(header, dict):
+        raise DataError(f"{path} is not a {what}: its header must be a mapping, not {type(header).__name__}; {mend}")
     return tensors, header
 
 
@@ -101,16 +107,16 @@ def read_model(folder: Path, *, kind: str, build: Callable[[dict[str, Any]], Mod
     if header.get("version") != _VERSION:
         raise DataError(f"{path} has format version {header.get('version')}; this codesign reads {_VERSION}")
     if header.get("kind", LutModel.kind) != kind:
-        raise DataError(f"{path} holds a model of {header['kind']}, not of {kind}")
+        raise DataError(f"{path} holds a model of {header.get('kind', LutModel.kind)}, not of {kind}")
     try:
         model = build(header["spec"])
-    except (KeyError, TypeError, ValueError) as problem:
+    except UNFIT as problem:
         raise DataError(f"{path} does not describe a model ({problem}); train again") from None
     except CodesignError as problem:
         raise type(problem)(f"{path}: {problem}") from None
     try:
         model.load_state_dict(tensors)
-    except RuntimeError as problem:
+    except UNFIT as problem:
         raise DataError(f"{path} does not fit the model it describes ({problem}); train again") from None
     return model.eval()
 
@@ -128,4 +134,7 @@ def _spec(header: dict[str, Any]) -> ModelSpec:
     encoder = dict(header["encoder"])
     encoder["features"] = tuple(encoder["features"])
     encoder["words"] = tuple(Fixed(**word) for word in encoder["words"])
-    return ModelSpec(**{**header, "topology": Topology(**topology), "encoder": EncoderShape(**encoder)})
+    shape = check_topology(Topology(**topology))
+    if encoder["bits"] != shape.input_bits or len(encoder["features"]) != shape.inputs:
+        raise ValueError(f"its encoder must have {shape.inputs} features of {shape.input_bits} bits")
+    return ModelSpec(**{**header, "topology": shape, "encoder": EncoderShape(**encoder)})

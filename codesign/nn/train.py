@@ -21,7 +21,7 @@ from codesign.nn.augment import Augmenter
 from codesign.nn.layers import LutLayer
 from codesign.nn.losses import Score, evaluate_model, prepare_answers, training_loss
 from codesign.nn.seeds import generator
-from codesign.nn.store import read_tensors, save_model, write_tensors, write_whole
+from codesign.nn.store import UNFIT, read_tensors, save_model, write_tensors, write_whole
 from codesign.nn.trainable import TrainableModel
 
 if TYPE_CHECKING:
@@ -147,7 +147,10 @@ class _Run:
                 stopped = self._stops()
                 if self.progress is not None:
                     self.progress(_line(record, self.config.epochs, self.model), record.epoch / self.config.epochs)
-        self.model.load_state_dict(self.state.best)
+        try:
+            self.model.load_state_dict(self.state.best)
+        except RuntimeError as problem:
+            raise DataError(f"{path} does not fit the model that it is of ({problem}); delete it") from None
         self.model.cpu().eval()
         save_model(self.model, self.folder)
         history = {"task": self.model.spec.task, "epochs": [asdict(r) for r in self.state.history]}
@@ -267,19 +270,35 @@ class _Run:
         tensors, header = read_tensors(path, what="training checkpoint", mend=mend)
         if header.get("key") != self.key:
             raise RunError(f"{path} belongs to another configuration, data set or seed; {mend}")
+        try:
+            self._take(tensors, header)
+        except UNFIT as problem:
+            raise DataError(f"{path} does not fit the model that it is of ({problem}); {mend}") from None
+
+    def _take(self, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+        """Go on from a checkpoint's content; one of UNFIT where it is not ours."""
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}, "mask": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = tensor
         self.model.load_state_dict(parts["model"])
         state = _by_index(parts["optimizer"])
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        for index, kept in state.items():
+            for name, value in kept.items():
+                if value.ndim and value.shape != parameters[index].shape:
+                    raise ValueError(f"{name} of parameter {index} has shape {tuple(value.shape)}")
         for index, kept in _by_index(parts["mask"]).items():
             self.model.lut_layers()[index].mask.restore_training(kept)
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
         history = [EpochRecord(**record) for record in header["history"]]
         best = {k: v.to(self.device) for k, v in parts["best"].items()}
         score = None if header["best_score"] is None else Score(**header["best_score"])
-        self.state = _State(history, best, score, header["best_epoch"])
+        self.state = _State(history, best, score, int(header["best_epoch"]))
+        numbers = [value for record in header["history"] for name, value in record.items() if name != "best"]
+        numbers += [] if score is None else [score.loss, score.figure]
+        if not all(isinstance(value, int | float) for value in numbers) or history and score is None:
+            raise ValueError("its record of the epochs is not whole")
 
 
 # ---- parts
