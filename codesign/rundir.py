@@ -51,14 +51,17 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path} is missing; run the stage that writes it, or `cods resume` the run") from None
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise RunError(f"{path} cannot be read ({problem}); delete its stage folder and run `cods resume`") from None
 
 
 def is_search(run: Path) -> bool:
     """Whether a folder is that of a search, not of a build."""
     manifest = run / "manifest.json"
-    return manifest.is_file() and read_json(manifest).get("kind") == "search"
+    if not manifest.is_file():
+        return False
+    found = read_json(manifest)
+    return isinstance(found, dict) and found.get("kind") == "search"
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
@@ -74,7 +77,7 @@ def read_manifest(run: Path) -> dict[str, Any]:
         if isinstance(found, dict) and {"name", "folder", "keys", "config_digest"} <= found.keys():
             return found
         problem: object = "an entry is missing"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         problem = error
     raise RunError(
         f"{path} cannot be read ({problem}); build the run again with `cods build CONFIG --run {run}` and the "
@@ -137,7 +140,17 @@ class RunFolder:
     def stamp(self, stage: str) -> dict[str, Any] | None:
         """What is recorded of a finished stage (key, seconds, digests of files), or None where it is absent."""
         path = self.folder(stage) / _STAMP
-        return read_json(path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        found = read_json(path)
+        if (
+            not isinstance(found, dict)
+            or not isinstance(found.get("key"), str)
+            or not isinstance(found.get("files"), dict)
+            or not isinstance(found.get("made_from", {}), dict)
+        ):
+            raise RunError(f"{path} is not as a stage writes it; delete its stage folder and run `cods resume`")
+        return found
 
     def content(self, stage: str) -> str:
         """A digest of all files of a finished stage as they were written; "" where it is absent."""

@@ -18,7 +18,7 @@ from codesign.accel.engine.structure import columns_of
 from codesign.config import dump_yaml
 from codesign.errors import ConfigError, DataError, ToolFailed
 from codesign.rtl.engine import EngineDesign, generate
-from codesign.synth.engine_sample import draw_point, synthesize_engine
+from codesign.synth.engine_sample import csv_rows, draw_point, synthesize_engine
 from codesign.synth.scripts import harness_ports, nextpnr_arguments, render_harness
 from codesign.tools.find import Found
 from codesign.tools.nextpnr import no_room, parse_routed, run_nextpnr
@@ -77,8 +77,8 @@ def place_engine(
 def read_fmax_table(path: Path) -> tuple[Timed, ...]:
     """Read a table of timed points; a malformed line is a DataError naming it."""
     found: list[Timed] = []
-    with path.open(encoding="ascii", newline="") as stream:
-        for number, row in enumerate(csv.DictReader(stream), start=2):
+    with path.open(encoding="ascii", errors="replace", newline="") as stream:
+        for number, row in enumerate(csv_rows(path, stream), start=2):
             try:
                 found.append(Timed(int(row["index"]), float(row["mhz"]), row["tool"]))
             except (KeyError, ValueError, TypeError) as problem:

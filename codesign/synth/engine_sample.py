@@ -5,19 +5,28 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
 from codesign.accel.engine import EnginePoint
-from codesign.errors import ConfigError, DataError, ToolFailed
+from codesign.errors import ConfigError, DataError, SpaceError, ToolFailed
 from codesign.rtl.engine import EngineDesign, generate
 from codesign.tools.yosys import Yosys, run_yosys
 
-__all__ = ["COMMANDS", "Sampled", "draw_point", "engine_cells", "read_table", "sample_points", "synthesize_engine"]
+__all__ = [
+    "COMMANDS",
+    "Sampled",
+    "csv_rows",
+    "draw_point",
+    "engine_cells",
+    "read_table",
+    "sample_points",
+    "synthesize_engine",
+]
 
 COMMANDS = {
     "xc7": "synth_xilinx -family xc7 -flatten -abc9 -noiopad -noclkbuf",
@@ -151,7 +160,7 @@ def synthesize_engine(
     done = run_yosys(yosys, f"{family}.ys", folder, log=f"{family}.log", timeout_s=timeout_s, memory_gb=None)
     try:
         found: dict[str, int] = json.loads((folder / f"{family}.json").read_text())["design"]["num_cells_by_type"]
-    except (OSError, ValueError, KeyError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
         raise ToolFailed(f"yosys wrote no cell counts ({problem!r}); log: {done.log}", log=done.log) from None
     return found
 
@@ -179,15 +188,23 @@ _COUNTS = ("luts", "ffs", "half_brams", "full_brams", "dsps")
 def read_table(path: Path) -> tuple[Sampled, ...]:
     """Read a table of synthesised points; a malformed line is a DataError naming it."""
     found: list[Sampled] = []
-    with path.open(encoding="ascii", newline="") as stream:
-        for number, row in enumerate(csv.DictReader(stream), start=2):
+    with path.open(encoding="ascii", errors="replace", newline="") as stream:
+        for number, row in enumerate(csv_rows(path, stream), start=2):
             try:
                 point = EnginePoint.from_dict({name: _value(name, row[name]) for name in _POINT})
                 counts = {name: int(row[name]) for name in _COUNTS}
                 found.append(Sampled(index=int(row["index"]), point=point, tool=row["tool"], **counts))
-            except (KeyError, ValueError, TypeError) as problem:
+            except (KeyError, ValueError, TypeError, SpaceError) as problem:
                 raise DataError(f"{path}:{number}: is not a synthesised point ({problem!r})") from None
     return tuple(found)
+
+
+def csv_rows(path: Path, stream: TextIO) -> Iterator[dict[str, str]]:
+    """Rows of a table with headings; a malformed one is a DataError."""
+    try:
+        yield from csv.DictReader(stream)
+    except csv.Error as problem:
+        raise DataError(f"{path}: is not a table that can be read ({problem})") from None
 
 
 def _value(name: str, text: str) -> Any:

@@ -93,7 +93,7 @@ def parse_routed(report: Path, *, log: Path) -> Routed:
             raise ValueError("no utilization")
     except FileNotFoundError:
         raise ToolFailed(f"nextpnr wrote no report {report}; log: {log}", log=log) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
         raise ToolFailed(f"nextpnr's report {report} cannot be read ({problem!r}); log: {log}", log=log) from None
     if len(speeds) > 1:
         raise ToolFailed(f"nextpnr's report {report} must have one clock, not {sorted(clocks)}; log: {log}", log=log)

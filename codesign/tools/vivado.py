@@ -98,10 +98,10 @@ def parse_utilization(report: Path, *, log: Path) -> Utilization:
             continue
         if cells[0] in ("Site Type", "Ref Name"):
             header = cells
-        elif header and len(cells) == len(header) and _NUMBER.fullmatch(cells[1]):
+        elif header and len(cells) == len(header) and _NUMBER.fullmatch(cells[1]) and cells[1].isascii():
             name = cells[0].rstrip("*").strip()
             if header[0] == "Ref Name":
-                primitives[name] = int(cells[1])
+                primitives[name] = int(float(cells[1]))
             else:
                 rows.setdefault(name, float(cells[1]))
     if borders != 3:

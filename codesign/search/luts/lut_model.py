@@ -169,7 +169,7 @@ def read_rows(path: Path) -> list[dict[str, float | str]]:
             {name: row[name] if name in ("network", "data", "layer") else float(row[name]) for name in COLUMNS}
             for row in read
         ]
-    except (OSError, KeyError, ValueError, TypeError) as problem:
+    except (OSError, csv.Error, KeyError, ValueError, TypeError) as problem:
         raise DataError(f"{path} is no calibration table of LUTs ({problem!r})") from None
     if not found:
         raise DataError(f"{path} holds no networks")
