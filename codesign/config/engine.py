@@ -43,6 +43,8 @@ class EngineConfig(Section):
     multiplier: Literal["lut", "dsp"] | None = None
     pipeline: Whole | None = None
     """Registers between operands and accumulator, 0 to 4."""
+    requantizers: Whole | None = None
+    """Sums that are brought to few bits in a clock: 1, 2, 4, 8; at most pe and simd."""
     double_buffer: Flag | None = None
     """The next image, and the next layer's streamed weights, load during computation."""
     stream_in_bits: Whole | None = None

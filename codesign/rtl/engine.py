@@ -151,7 +151,7 @@ def _parameters(point: EnginePoint) -> dict[str, int]:
     """Return the parameters of engine_core."""
     lanes = max(1, point.stream_out_bits // ANSWER_BITS)
     words = -(-point.answer_depth // lanes)
-    psums = max(2, point.psum_depth)
+    psums, parameters = max(2, point.psum_depth), max(2, -(-point.param_depth // point.requantizers))
     return {
         "PE": point.pe,
         "SIMD": point.simd,
@@ -175,9 +175,12 @@ def _parameters(point: EnginePoint) -> dict[str, int]:
         "PSUM_DEPTH": psums,
         "PSUM_ADDRESS": _bits(psums),
         "PSUM_BLOCK": int(psums >= BLOCK_FROM),
+        "REQUANTIZERS": point.requantizers,
+        "REQUANTIZER_BITS": point.requantizers.bit_length() - 1,
         "PARAM_DEPTH": point.param_depth,
-        "PARAM_ADDRESS": _bits(point.param_depth),
-        "PARAM_BLOCK": int(point.param_depth >= BLOCK_FROM),
+        "PARAM_WORDS": parameters,
+        "PARAM_ADDRESS": _bits(parameters),
+        "PARAM_BLOCK": int(parameters >= BLOCK_FROM),
         "PARAM_BEATS": point.parameter_beats,
         "IMAGE_BEATS": point.image_beats,
         "STREAM_IN": point.stream_in_bits,
@@ -200,7 +203,7 @@ def _constants(point: EnginePoint) -> dict[str, int]:
         "ID": _IDENTITY,
         "VERSION": _VERSION,
         "SHAPE": shape | point.accumulator_bits << 24,
-        "FEATURES": features | point.banks << 4 | point.pipeline << 8,
+        "FEATURES": features | point.banks << 4 | point.pipeline << 8 | point.requantizers << 12,
         "BANK_DEPTH": point.bank_depth,
         "WEIGHT_DEPTH": point.weight_depth,
         "PSUM_DEPTH": point.psum_depth,

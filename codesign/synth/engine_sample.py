@@ -63,6 +63,7 @@ _FREE = ("CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9", "PFUMX", "L6MUX21", "GND
 _FFS = ("FD", "TRELLIS_FF")
 
 _LARGE_FROM = 60
+_SEVERAL_FROM = 1000
 _LARGE = 64
 _MOST_PRODUCTS = 256
 _MOST_BIT_PRODUCTS = 4096
@@ -89,7 +90,8 @@ def draw_point(seed: int, index: int) -> EnginePoint:
     Every setting is drawn by itself over the values of the engine's space, the number of products evenly over its
     powers of two. Arrays of more than 256 products, or of more LUTs than a minute's synthesis, are drawn again: the
     terms that grow with them are proportional to them. From point 60 on arrays have 64 products or more, as what runs
-    a network has, and every second point has operands of 2 to 4 bits and DSP blocks, of which there are few else.
+    a network has, and every second point has operands of 2 to 4 bits and DSP blocks, of which there are few else. From
+    point 1000 on there are several requantizers.
     """
     rng = np.random.default_rng([seed, index])
     while True:
@@ -100,6 +102,8 @@ def draw_point(seed: int, index: int) -> EnginePoint:
             if index % 2:
                 bits = {name: 2 + getattr(point, name) % 3 for name in ("weight_bits", "activation_bits")}
                 point = replace(point, multiplier="dsp", **bits)
+        if index >= _SEVERAL_FROM:
+            point = replace(point, requantizers=(2, 4, 8)[index % 3])
         if not point.violations() and _quick(point):
             return point
 
@@ -233,16 +237,18 @@ def sample_points(
     table: Path,
     work: Path,
     yosys: Yosys,
+    first: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Sampled, ...]:
-    """Synthesise points 0 to `points` - 1 of the draw; the table is written after each, and what is in it is kept.
+    """Synthesise `points` points of the draw from `first` on; the table is written after each, what is in it is kept.
 
     A table whose points are not those of the draw is a ConfigError.
     """
     known = {one.index: one for one in read_table(table)} if table.is_file() else {}
     table.parent.mkdir(parents=True, exist_ok=True)
     tool = f"{yosys.name} {yosys.version}"
-    for index in range(points):
+    wanted = range(first, first + points)
+    for index in wanted:
         point = draw_point(seed, index)
         if index in known:
             if known[index].point != point:
@@ -257,5 +263,5 @@ def sample_points(
         write_table(table, list(known.values()))
         shutil.rmtree(folder)
         if progress is not None:
-            progress(f"{family} point {index + 1} of {points}: {counts[0]} LUTs, {counts[1]} flip-flops")
-    return tuple(known[index] for index in range(points))
+            progress(f"{family} point {index - first + 1} of {points}: {counts[0]} LUTs, {counts[1]} flip-flops")
+    return tuple(known[index] for index in wanted)

@@ -1,18 +1,20 @@
 // Decides, clock by clock, which operand words are read: it steps the loop nests of engine_address in the order of the
 // dataflow, and counts the weight address beside them.
 //
-// Output stationary: for pixel, for group, for tap. The sums of a group leave serially, PE clocks long, so a group
-// takes max(taps, PE) clocks.
+// The sums of a group leave one after the other, in LEAVING = PE / REQUANTIZERS clocks, those of the last layer in PE.
+// Output stationary: for pixel, for group, for tap. A group takes max(taps, LEAVING) clocks.
 // Weight stationary: for group, for tap, for pixel. A pass over the pixels takes max(pixels, 3) clocks, because a
-// partial sum can be read again three clocks after it was read; in the pass of the last tap each pixel takes PE clocks.
+// partial sum can be read again three clocks after it was read; in the pass of the last tap a pixel takes LEAVING clocks.
 module engine_issue #(
     parameter PE = 1,
+    parameter REQUANTIZERS = 1,
     parameter WEIGHT_STATIONARY = 0,
     parameter ADDRESS = 20
 ) (
     input                    clk,
     input                    rst,
     input                    start,
+    input                    last_layer,
     input                    tap_first,
     input                    tap_last,
     input                    group_last,
@@ -31,7 +33,8 @@ module engine_issue #(
     output reg [ADDRESS-1:0] pixel            // weight stationary: number of the pixel
 );
 
-  localparam [6:0] PE_LAST = PE - 1;
+  localparam [6:0] ANSWERS_LAST = PE - 1, CODES_LAST = PE / REQUANTIZERS - 1;
+  wire [6:0] leaving_last = last_layer ? ANSWERS_LAST : CODES_LAST;  // of the clocks in which a group's sums leave
 
   reg running;
   reg waiting;  // everything in this slot has been read; the slot is not over
@@ -66,7 +69,7 @@ module engine_issue #(
 
   generate
     if (WEIGHT_STATIONARY == 0) begin : output_stationary
-      assign slot_full = slot == PE_LAST;
+      assign slot_full = slot == leaving_last;
       assign slot_over = running & slot_full & (waiting | tap_last);
       assign slot_waits = issue & tap_last & ~slot_full;
       assign step_tap = issue;
@@ -84,7 +87,7 @@ module engine_issue #(
       localparam [6:0] DISTANCE_LAST = 7'd2;
       reg fresh;  // the weight word of this pass has not been read
 
-      assign slot_full = slot == (tap_last ? PE_LAST : DISTANCE_LAST);
+      assign slot_full = slot == (tap_last ? leaving_last : DISTANCE_LAST);
       assign slot_over = running & slot_full & (waiting | tap_last | pixel_last);
       assign slot_waits = issue & (tap_last | pixel_last) & ~slot_full;
       assign step_pixel = slot_over | (issue & ~tap_last & ~pixel_last);

@@ -1,4 +1,4 @@
-// Packs results into activation words, or takes answers one by one, and gives each its address.
+// Packs results, REQUANTIZERS a clock, into activation words, or takes answers one by one, and gives each its address.
 //
 // Output stationary: results arrive in the order in which they lie in memory. Weight stationary: a group comes for one
 // pixel after the other, `out_words` apart; then the next group, which lies GROUP_WORDS (answers: PE) further on.
@@ -6,6 +6,7 @@ module engine_writer #(
     parameter PE = 1,
     parameter SIMD = 1,
     parameter ACTIVATION_BITS = 2,
+    parameter REQUANTIZERS = 1,
     parameter WEIGHT_STATIONARY = 0,
     parameter ADDRESS = 20
 ) (
@@ -16,8 +17,9 @@ module engine_writer #(
     input  [ADDRESS-1:0]                  out_base,
     input  [15:0]                         out_words,
     input                                 in_valid,
-    input  [31:0]                         in_value,
-    input                                 in_kept,     // the row belongs to a channel
+    input  [REQUANTIZERS*ACTIVATION_BITS-1:0] in_codes,
+    input  [31:0]                         in_answer,
+    input                                 in_kept,     // the answer belongs to a channel
     input                                 in_group_end,
     input                                 in_corner,
     input                                 in_finish,
@@ -29,15 +31,16 @@ module engine_writer #(
 );
 
   localparam WORD = SIMD * ACTIVATION_BITS;
-  localparam [6:0] SIMD_LAST = SIMD - 1;
+  localparam CODES = REQUANTIZERS * ACTIVATION_BITS;
+  localparam [6:0] STEP = REQUANTIZERS, LANES_LAST = SIMD - REQUANTIZERS;
   localparam GROUP_WORDS = PE > SIMD ? PE / SIMD : 1;
   localparam [ADDRESS-1:0] ONE = 1;
 
   reg [6:0] lane;
   reg [ADDRESS-1:0] next;  // address of the next word or answer
 
-  wire complete = in_valid & (last_layer ? in_kept : lane == SIMD_LAST);
-  wire [WORD+ACTIVATION_BITS-1:0] shifted = {in_value[ACTIVATION_BITS-1:0], word};
+  wire complete = in_valid & (last_layer ? in_kept : lane == LANES_LAST);
+  wire [WORD+CODES-1:0] shifted = {in_codes, word};
 
   generate
     if (WEIGHT_STATIONARY == 0) begin : output_stationary
@@ -70,14 +73,14 @@ module engine_writer #(
 
   always @(posedge clk) begin
     if (start) lane <= 7'd0;
-    else if (in_valid) lane <= lane == SIMD_LAST ? 7'd0 : lane + 7'd1;
-    if (in_valid) word <= shifted[WORD+ACTIVATION_BITS-1:ACTIVATION_BITS];
-    answer <= in_value;
+    else if (in_valid) lane <= lane == LANES_LAST ? 7'd0 : lane + STEP;
+    if (in_valid) word <= shifted[WORD+CODES-1:CODES];
+    answer <= in_answer;
     address <= next;
     write <= complete & ~rst;
     done <= in_valid & in_finish & ~rst;
   end
 
-  wire unused_bits = &{1'b0, shifted[ACTIVATION_BITS-1:0]};
+  wire unused_bits = &{1'b0, shifted[CODES-1:0]};
 
 endmodule

@@ -17,6 +17,7 @@ DRAWN = 20_000
 # What a small part can hold, so that a point is synthesized in seconds.
 LUTRAM_BITS = 1 << 14
 MEMORY_BITS = 1 << 22
+ATTEMPTS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,7 @@ class Sample:
 def sample(seed: int) -> Sample:
     """Draw a network, then points of the whole space; nine valid ones of ten have at most 16 multipliers, all 64."""
     rng = np.random.default_rng([4711, seed])
+    attempts = 0
     while True:
         network, _ = draw_network(draw_point(rng), rng, layers=int(rng.integers(1, 6)))
         rules = EngineRules(network)
@@ -40,6 +42,9 @@ def sample(seed: int) -> Sample:
         bad = np.any(np.stack(list(broken.values())), axis=0)
         valid = np.flatnonzero(~bad & _small(columns, 64 if seed % 10 == 0 else 16))
         wanted = broken[RULES[seed // 2 % len(RULES)]] if seed % 2 else bad
+        attempts += 1
+        if not wanted.any() and attempts <= ATTEMPTS:
+            continue  # some rules are seldom broken; one (`depth`) by no value of the space
         invalid = np.flatnonzero(wanted if wanted.any() else bad)
         if len(valid) and len(invalid):
             return Sample(network, _point(rows[rng.choice(valid)]), _point(rows[rng.choice(invalid)]))

@@ -70,7 +70,10 @@ class _Facts:
     def is_true_divisibility(self, violation: Violation, numbers: list[int]) -> None:
         pe, simd = self.point.pe, self.point.simd
         if not violation.layer:
-            assert self.point.dataflow == "weight_stationary" and pe % simd and numbers == [pe, simd]
+            if violation.message.startswith("requantizers"):
+                assert self.point.requantizers > min(pe, simd) and numbers == [self.point.requantizers, pe, simd]
+            else:
+                assert self.point.dataflow == "weight_stationary" and pe % simd and numbers == [pe, simd]
             return
         channels = self.channels(violation.layer)
         assert numbers == [channels, simd, pe]

@@ -49,7 +49,8 @@ def draw(seed: int, count: int = PROGRAMS) -> tuple[EnginePoint, list[Pair]]:
     rng = np.random.default_rng(seed)
     roomy = replace(draw_point(rng), accumulator_bits=32, **ROOM)
     if rng.random() < 0.1:  # beyond the common sizes
-        roomy = replace(roomy, pe=int(rng.choice([16, 32])), simd=int(rng.choice([1, 2, 16])))
+        simd = int(rng.choice([1, 2, 16]))
+        roomy = replace(roomy, pe=int(rng.choice([16, 32])), simd=simd, requantizers=min(simd, roomy.requantizers))
     nets = [
         draw_network(roomy, rng, layers=int(rng.integers(1, 6)), samples=int(rng.integers(1, 5)))
         for _ in range(PROGRAMS)

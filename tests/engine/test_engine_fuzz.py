@@ -43,7 +43,7 @@ def test_a_seed_is_always_the_same_and_its_programs_are_of_every_kind() -> None:
 
 def test_some_engines_have_not_a_word_nor_a_bit_more_than_they_need() -> None:
     tight = set()
-    for seed in range(1, 13):
+    for seed in range(1, 23):
         point, drawn = fuzz.draw(seed)
         for name in ("weight_depth", "bank_depth", "param_depth", "answer_depth", "accumulator_bits"):
             value = getattr(point, name) - (2 if name == "weight_depth" else 1)

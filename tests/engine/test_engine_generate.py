@@ -41,7 +41,7 @@ def test_every_setting_reaches_the_hardware(tmp_path: Path) -> None:
     other = replace(POINT, weights="streamed", double_buffer=True, multiplier="dsp", weight_memory="lutram", simd=4)
     other = replace(other, dataflow="weight_stationary", psum_depth=64, weight_bits=3, activation_bits=5, pe=8, banks=2)
     other = replace(other, weight_depth=50, bank_depth=60, param_depth=70, answer_depth=800, accumulator_bits=31)
-    other = replace(other, pipeline=4, stream_in_bits=8, stream_out_bits=16)
+    other = replace(other, pipeline=4, stream_in_bits=8, stream_out_bits=16, requantizers=4)
     assert all(getattr(POINT, name) != value for name, value in other.as_dict().items())
     changed = generate(other, tmp_path / "other")
     same = {name for name, value in changed.parameters if dict(plain.parameters)[name] == value}

@@ -21,10 +21,44 @@ POINTS = {
     "plain": EnginePoint(4, 2, 4, 4, pipeline=0, weight_depth=4096, stream_in_bits=16, stream_out_bits=32),
     "bits": EnginePoint(2, 4, 1, 1, pipeline=1, weight_depth=4096, stream_in_bits=8, stream_out_bits=8, banks=4),
     "pairs": EnginePoint(
-        8, 4, 4, 3, "weight_stationary", "streamed", "lutram", 4096, 2048, 3, 64, 24, "dsp", 4, True, 64, 128
+        8,
+        4,
+        4,
+        3,
+        "weight_stationary",
+        "streamed",
+        "lutram",
+        4096,
+        2048,
+        3,
+        64,
+        24,
+        "dsp",
+        4,
+        True,
+        64,
+        128,
+        requantizers=4,
     ),
     "wide": EnginePoint(
-        2, 8, 8, 8, "output_stationary", "streamed", "lutram", 4097, 2000, 4, 0, 32, "dsp", 3, False, 32, 64
+        2,
+        8,
+        8,
+        8,
+        "output_stationary",
+        "streamed",
+        "lutram",
+        4097,
+        2000,
+        4,
+        0,
+        32,
+        "dsp",
+        3,
+        False,
+        32,
+        64,
+        requantizers=2,
     ),
     "ahead": EnginePoint(
         4, 4, 3, 1, "weight_stationary", "resident", "bram", 8192, 2048, 3, 99, 20, "lut", 2, True, 256, 16
@@ -231,7 +265,7 @@ def test_a_load_that_cannot_be(folder: Path, settings: dict[str, int]) -> None:
 
 @pytest.mark.parametrize(
     ("word", "mask", "error"),
-    [(0, 0xF000_0000, "DESCRIPTOR"), (4, 0xFFFF_0000, "DESCRIPTOR"), (8, 0xFFFFF, "MEMORY"), (10, 0xFFFFF, "MEMORY")],
+    [(0, 0xF000_0000, "DESCRIPTOR"), (4, 0xFFFF_0000, "DESCRIPTOR"), (8, 0xFFFFF, "MEMORY"), (10, 0xFFFF8, "MEMORY")],
 )
 def test_a_descriptor_that_is_wrong(session: Session, word: int, mask: int, error: str) -> None:
     """Layer 0 is spoilt: no tag, a count of 0, a result or parameters beyond the end of their memories."""
@@ -242,6 +276,16 @@ def test_a_descriptor_that_is_wrong(session: Session, word: int, mask: int, erro
     script += [*session.beats("D", beats, len(beats) - 1), *weights(session), session.control(1), "B 100000"]
     for recover in ("clear", "reset"):
         assert session.play(script, session.back(recover)) == ([(error, 0)], IDLE_AFTER_ERROR)
+
+
+def test_parameters_that_do_not_begin_at_a_multiple_of_the_requantizers(folder: Path) -> None:
+    session = Session("pairs", folder)
+    wrong = int(session.program.descriptors()[0][10]) | 2
+    script = [*loaded(session), f"W {0x1000 + 40:x} {wrong:x}", session.control(1), "B 100000"]
+    beats = images(session)
+    script[-2:-2] = [*session.beats("D", beats, len(beats) - 1), *weights(session)]
+    for recover in ("clear", "reset"):
+        assert session.play(script, session.back(recover)) == ([("DESCRIPTOR", 0)], IDLE_AFTER_ERROR)
 
 
 @pytest.mark.parametrize("after", [3, 40, 90])
@@ -301,7 +345,8 @@ def test_capabilities_tell_the_point(folder: Path) -> None:
         )
         assert shape >> 24 == point.accumulator_bits
         assert [features >> i & 1 for i in range(3)] == [point.stationary_weights, point.streamed, point.double_buffer]
-        assert (features >> 4 & 15, features >> 8 & 15) == (point.banks, point.pipeline)
+        found = tuple(features >> low & 15 for low in (4, 8, 12))
+        assert found == (point.banks, point.pipeline, point.requantizers)
         assert [got[n] for n in names[4:7]] == [point.bank_depth, point.weight_depth, point.psum_depth]
         assert (got["STREAMS"] & 0xFFFF, got["STREAMS"] >> 16) == (point.stream_in_bits, point.stream_out_bits)
         assert got["LAYERS"] == 42

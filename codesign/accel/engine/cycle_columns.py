@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,9 @@ Counts = NDArray[np.int64]
 
 _ROWS = 7
 """Values that pe and simd can have: 1 to 64, powers of two."""
+
+_RATES = 4
+"""Values that requantizers can have: 1 to 8, powers of two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,7 @@ _READ = (
     "dataflow",
     "weights",
     "pipeline",
+    "requantizers",
     "double_buffer",
     "stream_in_bits",
     "stream_out_bits",
@@ -73,11 +77,14 @@ class _Law:
         rows, lanes = at["pe"].astype(np.int64), at["simd"].astype(np.int64)
         stream_in, stream_out = at["stream_in_bits"].astype(np.int64), at["stream_out_bits"].astype(np.int64)
         self.which: Counts = np.log2(rows).astype(np.int64) * _ROWS + np.log2(lanes).astype(np.int64)
-        self.nest: Counts = self.which * 2 + (at["dataflow"] == "weight_stationary")
+        rate: Counts = np.log2(at["requantizers"]).astype(np.int64)
+        self.nest: Counts = (self.which * _RATES + rate) * 2 + (at["dataflow"] == "weight_stationary")
         self.issue: list[Counts]
         self.words: list[Counts]
         self.issue, self.words = (list(table) for table in _tables(rules))
-        self.overhead: Counts = rows + at["pipeline"] + FIXED_CYCLES
+        self.overhead: Counts = (rows >> rate) + at["pipeline"] + FIXED_CYCLES
+        """Of every layer but the last, whose sums leave one by one."""
+        self.last_overhead: Counts = rows + at["pipeline"] + FIXED_CYCLES
         self.double = at["double_buffer"].astype(bool)
         image = rules.shapes[INPUT]
         image_words = -(-image.channels // lanes) * image.pixels
@@ -89,7 +96,8 @@ class _Law:
 
     def resident(self, rows: Array) -> tuple[Counts, Counts]:
         """Weights stay: nothing is waited for but the image."""
-        body = np.sum(self.issue, axis=0)[self.nest[rows]] + self.layers * (FETCH_CYCLES + self.overhead[rows])
+        body = np.sum(self.issue, axis=0)[self.nest[rows]] + self.layers * FETCH_CYCLES
+        body = body + (self.layers - 1) * self.overhead[rows] + self.last_overhead[rows]
         body, image, double = body + self.unload[rows], self.image[rows], self.double[rows]
         total = image + 1 + body
         # The next image loads from one clock after the first layer's start, which is FETCH_CYCLES after the wait.
@@ -100,7 +108,7 @@ class _Law:
         """Weights come layer by layer: two images' worth of the recurrence."""
         double, beats, unload = self.double[rows], self.weight_beats[rows], self.unload[rows]
         image, which, nest = self.image[rows], self.which[rows], self.nest[rows]
-        overhead: Counts = self.overhead[rows]
+        overheads: list[Counts] = [self.overhead[rows]] * (self.layers - 1) + [self.last_overhead[rows]]
         time: Counts = np.zeros(len(rows), dtype=np.int64)
         image_ready: Counts = image
         ends: list[Counts] = []
@@ -114,7 +122,7 @@ class _Law:
                 weights_ready = time + 1 + self.words[(index + 1) % self.layers][which] * beats
                 if index == 0:
                     image_ready = time + 1 + image
-                time = time + self.issue[index][nest] + overhead
+                time = time + self.issue[index][nest] + overheads[index]
             time = time + unload
             image_ready = np.where(double, image_ready, time + image)
             ends.append(time)
@@ -122,19 +130,23 @@ class _Law:
 
 
 def _tables(rules: EngineRules) -> tuple[Counts, Counts]:
-    """Return, layer by layer, clocks of issue (layers, pe x simd x dataflow) and weight words (layers, pe x simd)."""
+    """Return, layer by layer, clocks of issue (layers, pe x simd x requantizers x dataflow) and weight words (layers,
+    pe x simd).
+    """
     count = len(rules.network.layers)
     pixels = [rules.shapes[layer.name].pixels for layer in rules.network.layers]
-    issue = np.zeros((count, _ROWS * _ROWS * 2), dtype=np.int64)
+    issue = np.zeros((count, _ROWS * _ROWS * _RATES * 2), dtype=np.int64)
     words = np.zeros((count, _ROWS * _ROWS), dtype=np.int64)
     for at in range(_ROWS * _ROWS):
         pe, simd = 1 << at // _ROWS, 1 << at % _ROWS
         loops = rules.loops(pe, simd)
         words[:, at] = loops.words
         orders = (EnginePoint(pe, simd, 8, 8), EnginePoint(pe, simd, 8, 8, dataflow="weight_stationary"))
-        for order, point in enumerate(orders):
-            issue[:, at * 2 + order] = [
-                issue_cycles(point, pixels=n, groups=groups, taps=taps)
-                for n, groups, taps in zip(pixels, loops.groups, loops.taps, strict=True)
-            ]
+        for rate in range(min(_RATES, at // _ROWS + 1)):  # more requantizers than rows are no point
+            for order, given in enumerate(orders):
+                point = replace(given, requantizers=1 << rate)
+                issue[:, (at * _RATES + rate) * 2 + order] = [
+                    issue_cycles(point, pixels=n, groups=groups, taps=taps, last=index == count - 1)
+                    for index, (n, groups, taps) in enumerate(zip(pixels, loops.groups, loops.taps, strict=True))
+                ]
     return issue, words

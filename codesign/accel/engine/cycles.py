@@ -21,6 +21,7 @@ __all__ = [
     "issue_cycles",
     "layer_cycles",
     "load_cycles",
+    "nest_cycles",
 ]
 
 FETCH_CYCLES = 18
@@ -67,17 +68,23 @@ class Cycles:
         return self.total / self.images
 
 
-def issue_cycles(point: EnginePoint, *, pixels: int, groups: int, taps: int) -> int:
-    """Clocks from a layer's first operand to its last one, both included."""
+def issue_cycles(point: EnginePoint, *, pixels: int, groups: int, taps: int, last: bool) -> int:
+    """Clocks from a layer's first operand to its last one, both included; `last`: its sums are the answers."""
+    leaving = point.leaving_clocks(last=last)
     if not point.stationary_weights:
-        return (pixels * groups - 1) * max(taps, point.pe) + taps
-    return groups * ((taps - 1) * max(pixels, PSUM_DISTANCE) + pixels * point.pe) - point.pe + 1
+        return (pixels * groups - 1) * max(taps, leaving) + taps
+    return groups * ((taps - 1) * max(pixels, PSUM_DISTANCE) + pixels * leaving) - leaving + 1
+
+
+def nest_cycles(point: EnginePoint, *, pixels: int, groups: int, taps: int, last: bool) -> int:
+    """Clocks of a layer's loop nest: its operands, then the way of its last group through array and requantizer."""
+    issue = issue_cycles(point, pixels=pixels, groups=groups, taps=taps, last=last)
+    return issue + point.leaving_clocks(last=last) + point.pipeline + FIXED_CYCLES
 
 
 def layer_cycles(point: EnginePoint, layer: LayerProgram) -> int:
-    """Clocks of one layer: its operands, then the way of its last group through array, serializer and requantizer."""
-    issue = issue_cycles(point, pixels=layer.out.pixels, groups=layer.groups, taps=layer.taps)
-    return issue + point.pe + point.pipeline + FIXED_CYCLES
+    """Clocks of one layer of a program."""
+    return nest_cycles(point, pixels=layer.out.pixels, groups=layer.groups, taps=layer.taps, last=layer.last)
 
 
 def load_cycles(program: Program, gaps: Sequence[int] = ()) -> int:

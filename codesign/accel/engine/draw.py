@@ -68,6 +68,7 @@ def draw_point(rng: np.random.Generator, **given: Any) -> EnginePoint:
         "stream_out_bits": pick(8, 16, 32, 64, 128, 256),
         "param_depth": 512,
         "answer_depth": 1024,
+        "requantizers": pick(*(count for count in (1, 2, 4, 8) if count <= min(pe, simd))),
     }
     return EnginePoint(**{**settings, **given})
 

@@ -296,8 +296,9 @@ def dynamic_parts(
     sums = psum >= BLOCK_FROM
     moved = n["psum_reads"] + n["psum_writes"]
     put("partial sums", "memory", ~sums, moved * memory(pe * acc, psum, sums))
-    kept = c["param_depth"] >= BLOCK_FROM
-    put("parameters", "memory", ~kept, n["requantizations"] * memory(PARAMETER_BITS - 2, c["param_depth"], kept))
+    parameters = np.maximum(2, -(-c["param_depth"] // c["requantizers"]))
+    kept = parameters >= BLOCK_FROM
+    put("parameters", "memory", ~kept, n["requantizations"] * memory(PARAMETER_BITS - 2, parameters, kept))
     words = -(-c["answer_depth"] // lanes_out)
     block = words >= BLOCK_FROM
     moved = n["answer_writes"] * memory(32, words, block) + n["answer_reads"] * memory(32 * lanes_out, words, block)

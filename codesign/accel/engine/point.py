@@ -37,6 +37,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "accumulator_bits": tuple(range(8, 33)),
     "multiplier": ("lut", "dsp"),
     "pipeline": tuple(range(5)),
+    "requantizers": (1, 2, 4, 8),
     "double_buffer": (False, True),
     "stream_in_bits": _STREAMS,
     "stream_out_bits": _STREAMS,
@@ -58,6 +59,7 @@ class EnginePoint:
     accumulator_bits: width of a sum.
     multiplier:       what multiplies.
     pipeline:         registers between the operands and the accumulator.
+    requantizers:     finished sums that are brought to few bits in a clock; answers always leave one by one.
     double_buffer:    the next image, and the next layer's streamed weights, load during computation.
     stream_in_bits, stream_out_bits: widths of the AXI4-Streams.
     param_depth:      channels of requantization parameters, over all layers; answer_depth: answers of one image.
@@ -82,6 +84,7 @@ class EnginePoint:
     stream_out_bits: int = 64
     param_depth: int = 1024
     answer_depth: int = 256
+    requantizers: int = 1
 
     # What follows from the choices.
 
@@ -120,6 +123,10 @@ class EnginePoint:
         """Whether the order is weight stationary."""
         return self.dataflow == "weight_stationary"
 
+    def leaving_clocks(self, *, last: bool) -> int:
+        """Clocks in which the sums of a group leave the serializer; those of the last layer are answers."""
+        return self.pe if last else self.pe // self.requantizers
+
     @property
     def layer_weight_depth(self) -> int:
         """Weight words that one load may bring: half of the memory where the other half is in use meanwhile."""
@@ -154,6 +161,9 @@ class EnginePoint:
                 broken("divisibility", f"weight_stationary needs pe {self.pe} to be a multiple of simd {self.simd}")
         elif self.psum_depth:
             broken("psum_depth", f"output_stationary needs psum_depth 0, not {self.psum_depth}")
+        if self.requantizers > min(self.pe, self.simd):
+            text = f"requantizers {self.requantizers} must be at most pe {self.pe} and simd {self.simd}"
+            broken("divisibility", text)
         if self.streamed and self.double_buffer and self.weight_depth % 2:
             broken("depth", f"two halves of streamed weights need an even weight_depth, not {self.weight_depth}")
         return tuple(found)

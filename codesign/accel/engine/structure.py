@@ -109,12 +109,14 @@ def structure(columns: Mapping[str, Array], family: str) -> Structure:
     pairs, hard = dsp_products(c, family)
     multipliers = np.where(pairs, n // 2, n)
     shifted = dsp & (acc > _FACTOR_BITS[family])
-    dsps = np.where(hard, multipliers, 0) + dsp + shifted
+    scalers = c["requantizers"].astype(np.int64)
+    dsps = np.where(hard, multipliers, 0) + scalers * (dsp + shifted.astype(np.int64))
 
     # Memories.
     copies = c["banks"] + double
     lanes_out = np.maximum(1, stream_out // ANSWER_BITS)
     answer_words = -(-c["answer_depth"] // lanes_out)
+    parameter_words = np.maximum(2, -(-c["param_depth"] // scalers))
     psum_depth = np.maximum(2, c["psum_depth"])
     bank_block = c["bank_depth"] >= BLOCK_FROM
     beats = -(-weight_word // stream_in)
@@ -125,7 +127,7 @@ def structure(columns: Mapping[str, Array], family: str) -> Structure:
         _Memory(beats - 1, stream_in, c["weight_depth"], weights_block),
         _Memory(one, weight_word - (beats - 1) * stream_in, c["weight_depth"], weights_block),
         _Memory(stationary.astype(np.int64), rows * acc, psum_depth, psum_depth >= BLOCK_FROM),
-        _Memory(one, _WORD_BITS * one, c["param_depth"], c["param_depth"] >= BLOCK_FROM),
+        _Memory(scalers, _WORD_BITS * one, parameter_words, parameter_words >= BLOCK_FROM),
         _Memory(lanes_out, ANSWER_BITS * one, np.maximum(2, answer_words), answer_words >= BLOCK_FROM),
         _Memory(one, ANSWER_BITS * one, 1024 * one, one == 1),
         _Memory(one, ANSWER_BITS * one, 64 * one, one == 0),
@@ -182,9 +184,9 @@ def structure(columns: Mapping[str, Array], family: str) -> Structure:
         "accumulators.weight_stationary": when(stationary, sums),
         "requantizer.serial": when(rows > 1, sums),
         "requantizer.word": plain(word),
-        "requantizer.soft": when(~dsp, scaled),
-        "requantizer.split": when(shifted, scaled),
-        "requantizer.bias": plain(biased),
+        "requantizer.soft": when(~dsp, scalers * scaled),
+        "requantizer.split": when(shifted, scalers * scaled),
+        "requantizer.bias": plain(scalers * biased),
         "memories.lut_ram": plain(ram_luts),
         "memories.multiplexers": plain(mux_bits),
         "memories.selects": plain(selects),
@@ -211,10 +213,10 @@ def structure(columns: Mapping[str, Array], family: str) -> Structure:
         "accumulators.sums": plain(sums),
         "requantizer.serial": plain(sums),
         "requantizer.word": plain(word),
-        "requantizer.sum": plain(acc),
-        "requantizer.soft": when(~dsp, scaled),
-        "requantizer.split": when(shifted, scaled),
-        "requantizer.bias": plain(biased),
+        "requantizer.sum": plain(scalers * acc),
+        "requantizer.soft": when(~dsp, scalers * scaled),
+        "requantizer.split": when(shifted, scalers * scaled),
+        "requantizer.bias": plain(scalers * biased),
         "memories.read": plain(read_bits),
         "memories.selects": plain(selects),
         "streams.image": plain(held_image),

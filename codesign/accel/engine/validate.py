@@ -41,7 +41,7 @@ RULES = (
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 
-_DEFAULTS = {"param_depth": EnginePoint.param_depth, "answer_depth": EnginePoint.answer_depth}
+_DEFAULTS = {name: getattr(EnginePoint, name) for name in ("param_depth", "answer_depth", "requantizers")}
 
 
 def validate(
@@ -164,8 +164,9 @@ class EngineRules:
     ) -> dict[str, Mask]:
         """Return, for every rule, which of many points break it: an array of truth values a rule.
 
-        columns: values of the knobs, an array each (see `Space.columns`); param_depth and answer_depth may be left
-        out. Agrees with `violations`, rule by rule; what a point that is none takes of a device is not asked.
+        columns: values of the knobs, an array each (see `Space.columns`); param_depth, answer_depth and requantizers
+        may be left out. Agrees with `violations`, rule by rule; what a point that is none takes of a device is not
+        asked.
         """
         at = {**{name: np.full(len(columns["pe"]), value) for name, value in _DEFAULTS.items()}, **columns}
         rows, lanes = np.asarray(at["pe"]), np.asarray(at["simd"])
@@ -179,9 +180,10 @@ class EngineRules:
         psum_depth = np.asarray(at["psum_depth"])
         reach = 1 << (np.asarray(at["accumulator_bits"], dtype=np.int64) - 1)
         low, high = min(low for low, _ in self._bounds), max(high for _, high in self._bounds)
+        apart = stationary & (rows % lanes != 0) | (at["requantizers"] > np.minimum(rows, lanes))
         placing = self._placing_rules(lanes, np.asarray(at["banks"]), np.asarray(at["bank_depth"]))
         found = {
-            "divisibility": self._table("undivided")[which].astype(bool) | stationary & (rows % lanes != 0),
+            "divisibility": self._table("undivided")[which].astype(bool) | apart,
             "activation_bits": self._bad_activation_bits[activation_bits],
             "weight_bits": self._bad_weight_bits[weight_bits],
             "zero_weight": self._zero_weights(which, weight_bits, activation_bits),
@@ -199,7 +201,7 @@ class EngineRules:
         for rule, needed in self._fixed_depths.items():
             found[rule] = at[rule] < needed
         if device is not None:
-            itself = stationary & ((rows % lanes != 0) | (psum_depth < 2)) | ~stationary & (psum_depth != 0)
+            itself = apart | stationary & (psum_depth < 2) | ~stationary & (psum_depth != 0)
             legal = ~(itself | found["depth"])
             for rule, mask in resource_broken(at, device, share=share).items():
                 found[rule] = mask & legal

@@ -23,9 +23,6 @@ __all__ = ["map_costs", "map_cycles", "map_figure", "map_parameters"]
 
 Figure = Callable[[LayerShape], float]
 
-_ANSWER = "answer"
-"""Name of the layer that gives the answers."""
-
 
 def map_cycles(space: MapSpace, point: EnginePoint) -> TableSum:
     """Return the exact cycles of every network of a space at a point, as a function of relaxed choices.
@@ -50,7 +47,7 @@ def map_costs(space: MapSpace, point: EnginePoint, device: Device) -> dict[str, 
 
     def energy_of(shape: LayerShape) -> float:
         clocks = layer_clocks(nest_of(shape, point), point)
-        return model.layer(shape, last=shape.layer.name == _ANSWER) + clocks * model.a_cycle
+        return model.layer(shape) + clocks * model.a_cycle
 
     energy = map_figure(space, energy_of, constant=frame)
     scale = 1 / model.clock_mhz
@@ -92,8 +89,8 @@ def map_figure(space: MapSpace, figure: Figure, *, constant: float = 0.0) -> Tab
         last = MapShape(_channels(space, count, at), *side)
         one = MapShape(last.channels, 1, 1)
         pool = LayerShape(ConvLayer("pool", "average_pool", ("x",)), last, one)
-        dense = ConvLayer(_ANSWER, "dense", ("pool",), channels=file.classes)
-        return figure(pool) + figure(LayerShape(dense, one, MapShape(file.classes, 1, 1)))
+        dense = ConvLayer("answer", "dense", ("pool",), channels=file.classes)
+        return figure(pool) + figure(LayerShape(dense, one, MapShape(file.classes, 1, 1), last=True))
 
     tables.append(_table(space, _channel_choices(space, count), ending, names))
     return TableSum(tuple(tables), constant)

@@ -96,9 +96,8 @@ class CellCosts:
             )
         last = self.stage_map(2)
         one = MapShape(last.channels, 1, 1)
-        answer = LayerShape(
-            ConvLayer("answer", "dense", ("pool",), channels=file.classes), one, MapShape(file.classes, 1, 1)
-        )
+        dense = ConvLayer("answer", "dense", ("pool",), channels=file.classes)
+        answer = LayerShape(dense, one, MapShape(file.classes, 1, 1), last=True)
         parts.append((_pool("pool", last, one, 0), answer))
         return tuple(parts)
 
@@ -158,7 +157,7 @@ class CellCosts:
         ones = np.ones(len(self.sequences), dtype=np.int64)
         for part in self._frame:
             for one in part:
-                layers.append(_loops(nest_of(one, point), last=one is self._frame[-1][-1]))
+                layers.append(_loops(nest_of(one, point), last=one.last))
                 weights.append(ones)
         for stage in range(_STAGES):
             for kind, one in self._inner(stage).items():

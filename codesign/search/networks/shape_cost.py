@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from codesign.accel.engine import EnginePoint
-from codesign.accel.engine.cycles import FETCH_CYCLES, FIXED_CYCLES, issue_cycles
+from codesign.accel.engine.cycles import FETCH_CYCLES, nest_cycles
 from codesign.accel.engine.lower import words_read
 from codesign.ir import ConvTopology, MapShape
 from codesign.ir.conv_topology import ConvLayer, integer_layer
@@ -30,6 +30,8 @@ class LayerShape:
     layer: ConvLayer
     source: MapShape
     out: MapShape
+    last: bool = False
+    """Whether its sums are the network's answers."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def topology_layers(topology: ConvTopology) -> tuple[LayerShape, ...]:
     for layer in topology.layers:
         read = [shapes[source] for source in layer.sources]
         shapes[layer.name] = output_shape(integer_layer(layer, read[0], _no_weights), read)
-        found.append(LayerShape(layer, read[0], shapes[layer.name]))
+        found.append(LayerShape(layer, read[0], shapes[layer.name], last=layer is topology.layers[-1]))
     return tuple(found)
 
 
@@ -64,8 +66,8 @@ def nest_of(shape: LayerShape, point: EnginePoint) -> Nest:
     layer = shape.layer
     key = (layer.kind, layer.kernel, layer.groups, shape.source, shape.out, point.pe, point.simd)
     taps, groups = _loops(*key)
-    issue = issue_cycles(point, pixels=shape.out.pixels, groups=groups, taps=taps)
-    return Nest(shape.out.pixels, shape.out.channels, taps, groups, issue + point.pe + point.pipeline + FIXED_CYCLES)
+    clocks = nest_cycles(point, pixels=shape.out.pixels, groups=groups, taps=taps, last=shape.last)
+    return Nest(shape.out.pixels, shape.out.channels, taps, groups, clocks)
 
 
 def run_cycles(nests: Sequence[Nest], point: EnginePoint, image: MapShape) -> int:

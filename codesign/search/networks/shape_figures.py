@@ -48,20 +48,19 @@ class ShapeEnergy:
         if static is not None:
             self.a_cycle += static.watts / self.clock_mhz * 1000  # W us = 1000 nJ
         self._each = each
-        self._layers: dict[tuple[LayerShape, bool], float] = {}
+        self._layers: dict[LayerShape, float] = {}
 
     def image(self, image: MapShape) -> float:
         """Of the image on its way into the banks."""
         return self._of([], -(-image.channels // self.point.simd) * image.pixels)
 
-    def layer(self, shape: LayerShape, *, last: bool) -> float:
-        """Of one layer, without its clocks; last: its channels are the answers."""
-        key = shape, last
-        if key not in self._layers:
+    def layer(self, shape: LayerShape) -> float:
+        """Of one layer, without its clocks."""
+        if shape not in self._layers:
             nest = nest_of(shape, self.point)
-            loops = LayerLoops(nest.pixels, nest.channels, last, np.array([nest.taps]), np.array([nest.groups]))
-            self._layers[key] = self._of([loops], 0)
-        return self._layers[key]
+            loops = LayerLoops(nest.pixels, nest.channels, shape.last, np.array([nest.taps]), np.array([nest.groups]))
+            self._layers[shape] = self._of([loops], 0)
+        return self._layers[shape]
 
     def _of(self, layers: list[LayerLoops], words: int) -> float:
         counts = image_actions(self._columns, layers, np.array([words]))
@@ -79,6 +78,6 @@ def shape_figures(topology: ConvTopology, point: EnginePoint, device: Device) ->
     cycles = run_cycles([nest_of(layer, point) for layer in layers], point, topology.input_shape)
     model = _energy(point, device)
     energy = model.image(topology.input_shape) + cycles * model.a_cycle
-    energy += sum(model.layer(layer, last=index == len(layers) - 1) for index, layer in enumerate(layers))
+    energy += sum(model.layer(layer) for layer in layers)
     latency = cycles / model.clock_mhz
     return {"cycles": float(cycles), "latency_us": latency, "energy_nj": energy, "edp": energy * latency}
