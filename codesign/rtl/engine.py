@@ -85,7 +85,16 @@ class EngineDesign:
             )
         except FileNotFoundError:
             raise DataError(f"no design.json in {folder}; it is written when an engine is generated") from None
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, SpaceError) as problem:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+            SpaceError,
+        ) as problem:
             raise DataError(f"{path} does not describe an engine ({problem!r}); generate it again") from None
 
 

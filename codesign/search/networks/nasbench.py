@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from codesign.data.lookup import file_notes, locate
 from codesign.errors import ConfigError, DataError, did_you_mean
+from codesign.ir.archive import UNREADABLE
 from codesign.search.networks.cells import CELLS, operations_of
 
 __all__ = ["DATA_SETS", "Accuracies", "load_accuracies"]
