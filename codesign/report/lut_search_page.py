@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from codesign.report.page import _embed, _environment, _plotly_script
+from codesign.report.html import embed, environment, plotly_script
 from codesign.report.plots import new_figure
 from codesign.rundir import read_json, write_text
 
@@ -65,16 +65,16 @@ def write_lut_search_report(run: Path, *, config: str) -> None:
         for one in result["finalists"]
     ]
     page = (
-        _environment()
+        environment()
         .get_template("lut_search.html.j2")
         .render(
             title=f"{result['name']} (seed {result['seed']})",
             r=result,
             rows=result_rows(result),
             finalists=finalists,
-            plots=_embed(steps=_steps_plot(result)),
+            plots=embed(steps=_steps_plot(result)),
             config=config,
-            script=_plotly_script(),
+            script=plotly_script(),
         )
     )
     write_text(run / "report.html", page)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from codesign.errors import ToolNotFound
 from codesign.report import plots
 from codesign.report.coverage import address_plot
 from codesign.report.engine_figures import layer_counts
 from codesign.report.engine_plots import engine_cycles_plot, engine_utilisation_plot
 from codesign.report.figures import RunFacts, figures
+from codesign.report.html import embed, environment, plotly_script
 from codesign.report.pipeline import pipeline_picture
 from codesign.rundir import write_text
 
@@ -28,9 +26,7 @@ def write_report(run: Path, out: Path | None = None) -> None:
     template, parts = _engine_parts(facts) if facts.family == "engine" else _pipeline_parts(facts, values)
     title = f"{values['name']} (seed {values['seed']})"
     page = (
-        _environment()
-        .get_template(template)
-        .render(title=title, f=values, facts=facts, script=_plotly_script(), **parts)
+        environment().get_template(template).render(title=title, f=values, facts=facts, script=plotly_script(), **parts)
     )
     write_text(run / "report.html", page)
     write_json((out or run) / "figures.json", values)
@@ -38,7 +34,7 @@ def write_report(run: Path, out: Path | None = None) -> None:
 
 def _pipeline_parts(facts: RunFacts, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the template of a pipeline's report, and what it needs beside the figures."""
-    shown = _embed(
+    shown = embed(
         learning=plots.learning_plot(facts),
         confusion=plots.confusion_plot(facts),
         layers=plots.layers_plot(facts),
@@ -53,7 +49,7 @@ def _pipeline_parts(facts: RunFacts, values: dict[str, Any]) -> tuple[str, dict[
 def _engine_parts(facts: RunFacts) -> tuple[str, dict[str, Any]]:
     """Return the template of an engine's report, and what it needs beside the figures."""
     rows = layer_counts(facts)
-    shown = _embed(
+    shown = embed(
         learning=plots.learning_plot(facts),
         confusion=plots.confusion_plot(facts),
         cycles=engine_cycles_plot(rows),
@@ -66,60 +62,15 @@ def comparison_page(
     rows: list[dict[str, Any]], columns: list[str], lines: list[list[str]], *, quality: tuple[str, str]
 ) -> str:
     """Return the page that compares several runs: the table, and quality against LUTs."""
-    embedded = _embed(pareto=plots.pareto_plot(rows, quality=quality))
+    embedded = embed(pareto=plots.pareto_plot(rows, quality=quality))
     return (
-        _environment()
+        environment()
         .get_template("compare.html.j2")
         .render(
             title=f"{len(rows)} runs compared",
             columns=columns,
             lines=lines,
             plots=embedded,
-            script=_plotly_script(),
+            script=plotly_script(),
         )
     )
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = _number
-    environment.filters["blocks"] = lambda value: "not computed" if value is None else f"{value:,.10g}"
-    environment.filters["percent"] = _percent
-    return environment
-
-
-def _percent(value: float | None, digits: int = 2) -> str:
-    return "not computed" if value is None else f"{100 * value:.{digits}f} %"
-
-
-def _number(value: Any, unit: str = "", digits: int = 2) -> str:
-    if value is None:
-        return "not computed"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return f"{value:,}{unit}" if isinstance(value, int) else f"{value:,.{digits}f}{unit}"
-
-
-def _embed(**figures_by_name: Any) -> dict[str, str]:
-    """Turn plotly figures into HTML without the library, which the page carries once."""
-    return {
-        name: plot.to_html(
-            full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True}
-        )
-        for name, plot in figures_by_name.items()
-        if plot is not None
-    }
-
-
-def _plotly_script() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ModuleNotFoundError:
-        raise ToolNotFound('reports need plotly: `pip install "codesign[report]"`') from None
-    return get_plotlyjs()

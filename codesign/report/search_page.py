@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from codesign.config import dump_yaml, read_yaml
-from codesign.report.page import _embed, _environment, _plotly_script
+from codesign.report.html import embed, environment, plotly_script
 from codesign.report.search_plots import convergence_plot, evaluated_plot, steps_plot
 from codesign.rundir import read_json, write_text
 
@@ -26,13 +26,13 @@ def write_search_report(run: Path) -> None:
     result, manifest = read_json(run / "result.json"), read_json(run / "manifest.json")
     rows = [json.loads(line) for line in (run / "evaluations.jsonl").read_text(encoding="utf-8").splitlines()]
     arm = result["arms"][result["best"]]
-    plots = _embed(
+    plots = embed(
         evaluated=evaluated_plot(rows, figure=result["figure"], arm=result["best"]),
         convergence=convergence_plot(result["rivals"], figure=result["figure"]),
         steps=steps_plot(arm["steps"]),
     )
     page = (
-        _environment()
+        environment()
         .get_template("search.html.j2")
         .render(
             title=f"{result['name']} (seed {result['seed']})",
@@ -45,7 +45,7 @@ def write_search_report(run: Path) -> None:
             manifest=manifest,
             config=dump_yaml(without_secrets(_without_defaults(read_yaml(run / "config.yaml")[0]))),
             plots=plots,
-            script=_plotly_script(),
+            script=plotly_script(),
         )
     )
     write_text(run / "report.html", page)
