@@ -37,6 +37,7 @@ VERILATOR = Tool(
 
 _PROGRAMS = (("perl", "perl"), ("make", "make"), ("c++", "g++"))
 _LINT_S = 600.0
+_REPORT = "V e r i l a t i o n   R e p o r t"
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,13 @@ def _named_root(path: Path | None) -> Found | None:
 def lint(sources: Sequence[Path], top: str, folder: Path, *, verilator: Verilator | None = None) -> Finished:
     """Run `verilator --lint-only -Wall` over `sources`; its log goes to `folder`/lint.log.
 
-    A warning is an error: ToolFailed, whose message carries the first warnings.
+    A warning is an error: ToolFailed, whose message carries the first warnings. So is a run that does not end with
+    Verilator's report of what it read: nothing was linted then.
     """
     tool = verilator or find_verilator()
     command = [tool.path, "--lint-only", "-Wall", "--top-module", top, *(s.resolve() for s in sources)]
     try:
-        return run(command, folder, log="lint.log", timeout_s=_LINT_S, environment=tool.environment)
+        done = run(command, folder, log="lint.log", timeout_s=_LINT_S, environment=tool.environment)
     except ToolFailed as problem:
         said = _complaints(folder / "lint.log")
         if not said:
@@ -126,6 +128,15 @@ def lint(sources: Sequence[Path], top: str, folder: Path, *, verilator: Verilato
             log=problem.log,
             tail=problem.tail,
         ) from None
+    if _REPORT not in done.output:
+        raise ToolFailed(
+            f"`verilator --lint-only` of {top!r} ended without its report; log: {done.log}",
+            command=done.command,
+            status=0,
+            log=done.log,
+            tail=done.output[-2000:],
+        )
+    return done
 
 
 def _complaints(log: Path, limit: int = 8) -> list[str]:

@@ -90,3 +90,9 @@ def test_lint_that_dies_without_a_word_is_a_failure_of_the_tool(needed, tmp_path
     program = write(tmp_path / "verilator", 'case "$*" in --version) echo Verilator 5.040;; *) kill -9 $$;; esac')
     with pytest.raises(ToolFailed, match="was ended by SIGKILL"):
         lint([tmp_path / "a.v"], "top", tmp_path / "work", verilator=find_verilator(program))
+
+
+def test_lint_that_says_nothing_has_linted_nothing(needed, tmp_path):
+    program = write(tmp_path / "verilator", 'case "$*" in --version) echo Verilator 5.040;; esac')
+    with pytest.raises(ToolFailed, match="ended without its report; log: .*lint.log"):
+        lint([tmp_path / "a.v"], "top", tmp_path / "work", verilator=find_verilator(program))
