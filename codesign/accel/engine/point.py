@@ -152,8 +152,13 @@ class EnginePoint:
                 broken("range", f"{name} must be one of {listed}, not {value!r}")
         for name in _DEPTHS:
             value = getattr(self, name)
-            if not 2 <= value <= 1 << ADDRESS_BITS:
-                broken("depth", f"{name} must be 2 to {1 << ADDRESS_BITS}, not {value}")
+            if not _whole(value) or not 2 <= value <= 1 << ADDRESS_BITS:
+                broken("depth", f"{name} must be 2 to {1 << ADDRESS_BITS}, not {value!r}")
+        if found and any(not _whole(getattr(self, name)) for name in (*_DEPTHS, "pe", "simd")):
+            return tuple(found)  # the rules below compute with them
+        if not _whole(self.psum_depth):
+            broken("psum_depth", f"psum_depth must be a whole number, not {self.psum_depth!r}")
+            return tuple(found)
         if self.stationary_weights:
             if not 2 <= self.psum_depth <= 1 << ADDRESS_BITS:
                 broken("psum_depth", f"weight_stationary needs psum_depth of 2 or more, not {self.psum_depth}")
@@ -190,3 +195,7 @@ class EnginePoint:
             return cls(**values)
         except TypeError as problem:
             raise SpaceError(f"an engine needs more settings: {problem}") from None
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
