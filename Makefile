@@ -6,10 +6,10 @@ WORKERS ?= 2
 PYTEST  = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow fuzz lint bench clean
+.PHONY: help install demo test test-slow fuzz fuzz-engine lint bench clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.installed: constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("codesign needs Python 3.11 or newer, not " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -29,10 +29,13 @@ test: install ## the tests (without the slow ones), WORKERS=2 at a time
 test-slow: install ## the slow tests too
 	$(PYTEST) -m 'not gpu'
 
-N    ?= 400
-SEED ?= 1
-fuzz: install ## N random programs on random engines, data and cycles checked (N=400 SEED=1; ONLY=SEED:PROGRAM repeats one)
-	$(BIN)/python tests/engine/fuzz.py $(N) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
+SECONDS ?= 60
+SEED    ?= 1
+fuzz: install ## damaged files, drawn networks, configurations, programs for a time (SECONDS=60 SEED=1; ONLY=... repeats one)
+	$(if $(N),$(BIN)/python tests/engine/fuzz.py $(N),OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz_run.py --seconds $(SECONDS)) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
+
+fuzz-engine: install ## N=400 random programs on random engines in Verilator, data and cycles checked
+	$(BIN)/python tests/engine/fuzz.py $(or $(N),400) --seed $(SEED)
 
 lint: install ## ruff, pyright, import-linter
 	$(BIN)/ruff check .
