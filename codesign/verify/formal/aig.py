@@ -192,13 +192,32 @@ class Aig:
         """Write the circuit of one literal as binary AIGER; return its inputs, as literals, in the file's order."""
         nodes = self.cone([literal])
         inputs = [node for node in nodes if self._left[node] < 0]
-        gates = [node for node in nodes if self._left[node] >= 0]
-        number = {0: 0, **{node: i for i, node in enumerate([*inputs, *gates], 1)}}
-        body = bytearray(f"aig {len(inputs) + len(gates)} {len(inputs)} 0 1 {len(gates)}\n".encode())
-        body += f"{2 * number[literal >> 1] + (literal & 1)}\n".encode()
+        self.write_file(path, inputs, [], [], [node for node in nodes if self._left[node] >= 0], literal)
+        return [2 * node for node in inputs]
+
+    def write_file(
+        self,
+        path: Path,
+        inputs: Sequence[int],
+        latches: Sequence[int],
+        following: Sequence[int],
+        gates: Sequence[int],
+        literal: int,
+    ) -> None:
+        """Write a circuit of these nodes as binary AIGER; `gates` must be in the order in which they were made.
+
+        following: the literal of each latch's next value; all latches begin with 0. literal: the one output.
+        """
+        number = {0: 0, **{node: i for i, node in enumerate([*inputs, *latches, *gates], 1)}}
+
+        def code(one: int) -> int:
+            return 2 * number[one >> 1] + (one & 1)
+
+        sizes = f"{len(number) - 1} {len(inputs)} {len(latches)} 1 {len(gates)}"
+        lines = [f"aig {sizes}", *(str(code(one)) for one in following), str(code(literal)), ""]
+        body = bytearray("\n".join(lines).encode())
         for node in gates:
-            a, b = self._left[node], self._right[node]
-            x, y = 2 * number[a >> 1] + (a & 1), 2 * number[b >> 1] + (b & 1)
+            x, y = code(self._left[node]), code(self._right[node])
             high, low = max(x, y), min(x, y)
             for delta in (2 * number[node] - high, high - low):
                 while delta >= 128:
@@ -206,7 +225,6 @@ class Aig:
                     delta >>= 7
                 body.append(delta)
         path.write_bytes(bytes(body))
-        return [2 * node for node in inputs]
 
 
 def _pattern(index: int, samples: int) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from codesign.resources import resource_dir
 from codesign.tools.yosys import find_yosys, run_yosys
 from codesign.verify.formal.aig import FALSE, TRUE, Aig
 
-__all__ = ["LUT_CELLS", "Instance", "Module", "Register", "elaborate", "run_script"]
+__all__ = ["LUT_CELLS", "Instance", "Memory", "Module", "Register", "elaborate", "gates", "run_script"]
 
 MEMORY_GB = 12.0
 """Address space that one run of yosys may take."""
@@ -46,6 +47,23 @@ class Register:
     falls: bool
 
 
+@dataclass(frozen=True)
+class Memory:
+    """A memory of `size` words with one write port, on a rising clock edge, and one read port without a clock.
+
+    What a read gives is no logic of the module: who builds a circuit must say what `read_data` is.
+    """
+
+    name: str
+    size: int
+    clock: Bit
+    write: tuple[Bit, ...]
+    write_address: tuple[Bit, ...]
+    write_data: tuple[Bit, ...]
+    read_address: tuple[Bit, ...]
+    read_data: tuple[Bit, ...]
+
+
 class Module:
     """One module as yosys wrote it, after `proc` and technology mapping to gates."""
 
@@ -58,6 +76,7 @@ class Module:
         self.names: dict[str, tuple[Bit, ...]] = {n: tuple(v["bits"]) for n, v in module["netnames"].items()}
         self.instances: list[Instance] = []
         self.registers: list[Register] = []
+        self.memories: list[Memory] = []
         self._cells: dict[int, tuple[str, Mapping[str, Any], int]] = {}
         for cell_name, cell in module["cells"].items():
             self._add(cell_name, cell)
@@ -78,6 +97,10 @@ class Module:
             for place, bit in enumerate(wires["RD_DATA"]):
                 if isinstance(bit, int):
                     self._cells[bit] = (kind, cell, place)
+        elif kind == "$mem_v2" and _is_plain(cell):
+            ports = ("WR_CLK", "WR_EN", "WR_ADDR", "WR_DATA", "RD_ADDR", "RD_DATA")
+            clock, *others = (tuple(wires[port]) for port in ports)
+            self.memories.append(Memory(name, int(cell["parameters"]["SIZE"], 2), clock[0], *others))
         else:
             raise ToolFailed(
                 f"module {self.name}: yosys left a cell {name!r} of type {kind!r}, which proofs cannot read; "
@@ -120,7 +143,8 @@ class Module:
                     f"module {self.name}: no logic drives {self.name_of(bit)}; log: {self.log}", log=self.log
                 )
             kind, cell, place = self._cells[bit]
-            inputs = _inputs(kind, cell, place)
+            with self._readable(bit, kind):
+                inputs = _inputs(kind, cell, place)
             missing = [one for one in inputs if one not in known]
             if missing:
                 if bit in under_way:
@@ -133,15 +157,28 @@ class Module:
                 continue
             under_way.discard(bit)
             literals = [known[one] for one in inputs]
-            if kind == "$lut" or kind in LUT_CELLS:
-                text = cell["parameters"]["LUT" if kind == "$lut" else LUT_CELLS[kind]]
-                known[bit] = aig.table(_column(text, 1 << len(literals)), literals)
-            elif kind == "$mem_v2":
-                known[bit] = _rom_bit(aig, cell, place, literals)
-            else:
-                known[bit] = _GATES[kind](aig, *literals)
+            with self._readable(bit, kind):
+                if kind == "$lut" or kind in LUT_CELLS:
+                    text = cell["parameters"]["LUT" if kind == "$lut" else LUT_CELLS[kind]]
+                    known[bit] = aig.table(_column(text, 1 << len(literals)), literals)
+                elif kind == "$mem_v2":
+                    known[bit] = _rom_bit(aig, cell, place, literals)
+                else:
+                    known[bit] = _GATES[kind](aig, *literals)
             stack.pop()
         return [known[bit] for bit in wanted]
+
+    @contextmanager
+    def _readable(self, bit: int, kind: str) -> Iterator[None]:
+        """Say of a cell that is not as yosys writes it where it stands."""
+        try:
+            yield
+        except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError) as problem:
+            raise ToolFailed(
+                f"module {self.name}: the cell of type {kind!r} that drives {self.name_of(bit)} cannot be read "
+                f"({problem!r}); log: {self.log}",
+                log=self.log,
+            ) from None
 
     def word(self, name: str) -> tuple[Bit, ...]:
         """The wires of a port or a named net, lowest bit first; an absent one is a ToolFailed."""
@@ -192,6 +229,14 @@ def _inputs(kind: str, cell: Mapping[str, Any], place: int) -> list[Bit]:
     return [wires[port][0] for port in ("A", "B", "S") if port in wires]
 
 
+def _is_plain(cell: Mapping[str, Any]) -> bool:
+    """Whether a memory is what `Memory` says."""
+    wanted = {"WR_PORTS": 1, "RD_PORTS": 1, "WR_CLK_ENABLE": 1, "WR_CLK_POLARITY": 1, "RD_CLK_ENABLE": 0, "OFFSET": 0}
+    return cell["connections"]["RD_EN"] == ["1"] and all(
+        int(cell["parameters"][name], 2) == value for name, value in wanted.items()
+    )
+
+
 def _column(text: str, rows: int) -> np.ndarray:
     """Return a constant's bits, row 0 first; rows past its end are 0."""
     bits = np.frombuffer(text[::-1].encode(), np.uint8) == ord("1")
@@ -204,7 +249,7 @@ def _rom_bit(aig: Aig, cell: Mapping[str, Any], place: int, address: list[int]) 
     width, size, offset = int(value["WIDTH"], 2), int(value["SIZE"], 2), int(value["OFFSET"], 2)
     port, bit = divmod(place, width)
     if int(value["RD_CLK_ENABLE"][::-1][port]) or cell["connections"]["RD_EN"][port] != "1":
-        raise ToolFailed("a table was read as a memory with a clock or an enable, which proofs cannot read")
+        raise ValueError("a table was read as a memory with a clock or an enable")
     rows = 1 << len(address)
     contents = value["INIT"][::-1]
     column = np.zeros(rows, np.uint8)
@@ -258,10 +303,15 @@ def run_script(commands: Sequence[str], *, work: Path, timeout_s: float) -> dict
     path = work / "modules.json"
     path.unlink(missing_ok=True)
     done = run_yosys(find_yosys(), "read.ys", work, log="read.log", timeout_s=timeout_s, memory_gb=MEMORY_GB)
+    return read_modules(path, log=done.log)
+
+
+def read_modules(path: Path, *, log: Path) -> dict[str, Module]:
+    """Read the JSON that yosys' write_json writes; a missing, truncated or foreign file is a ToolFailed."""
     try:
         modules = json.loads(path.read_text(encoding="utf-8"))["modules"]
-        return {name: Module(name, value, log=done.log) for name, value in modules.items()}
+        return {name: Module(name, value, log=log) for name, value in modules.items()}
     except FileNotFoundError:
-        raise ToolFailed(f"yosys wrote no {path}; log: {done.log}", log=done.log) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise ToolFailed(f"yosys' {path} cannot be read ({problem!r}); log: {done.log}", log=done.log) from None
+        raise ToolFailed(f"yosys wrote no {path}; log: {log}", log=log) from None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as problem:
+        raise ToolFailed(f"yosys' {path} cannot be read ({problem!r}); log: {log}", log=log) from None
