@@ -16,7 +16,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 
-from codesign.errors import ConfigError, MismatchError
+from codesign.errors import ConfigError, DataError, MismatchError
 
 __all__ = ["Engine", "Pipeline", "accelerator", "run_cocotb"]
 
@@ -39,7 +39,7 @@ def run_cocotb(
     from codesign.tools.verilator import find_verilator
 
     design_folder, bench = rtl_folder(Path(folder)), Path(tests)
-    facts = json.loads((design_folder / "design.json").read_text(encoding="utf-8"))
+    facts = _read_json(design_folder / "design.json")
     loader = EngineDesign if facts.get("family") == "engine" else Design
     result, _ = run_protocol(
         loader.load(design_folder),
@@ -58,7 +58,7 @@ def run_cocotb(
 async def accelerator(dut: Any) -> Any:
     """Return the `Pipeline` or `Engine` that `dut` is, clocked, reset and with its streams' drivers connected."""
     folder = Path(os.environ["CODESIGN_DESIGN"])
-    facts = json.loads((folder / "design.json").read_text(encoding="utf-8"))
+    facts = _read_json(folder / "design.json")
     found = Engine(dut, folder, facts) if facts.get("family") == "engine" else Pipeline(dut, folder, facts)
     await found.reset()
     return found
@@ -146,10 +146,14 @@ class Engine:
     def __init__(self, dut: Any, folder: Path, facts: dict[str, Any]):
         """Use `accelerator` instead, which resets as well."""
         self.dut, self.facts = dut, facts
-        self.program: dict[str, Any] = json.loads((folder / "vectors" / "program.json").read_text(encoding="utf-8"))
-        images = [[int(beat, 16) for beat in beats] for beats in self.program["images"]]
-        self.golden = list(zip(images, self.program["answers"], strict=True))
-        self._bytes = self.program["streams"]["in_bits"] // 8
+        path = folder / "vectors" / "program.json"
+        self.program = _read_json(path)
+        try:
+            images = [[int(beat, 16) for beat in beats] for beats in self.program["images"]]
+            self.golden = list(zip(images, self.program["answers"], strict=True))
+            self._bytes = self.program["streams"]["in_bits"] // 8
+        except (KeyError, TypeError, ValueError) as problem:
+            raise DataError(f"{path} does not hold golden vectors ({problem!r}); emit the design again") from None
         for pin in ("awvalid", "wvalid", "arvalid", "bready", "rready"):
             getattr(dut, f"s_axi_{pin}").value = 0
         dut.s_axis_data_tvalid.value = dut.s_axis_weight_tvalid.value = dut.m_axis_tready.value = 0
@@ -242,13 +246,27 @@ def _quiet(*parts: Any) -> None:
                 owner.log.setLevel("WARNING")
 
 
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read a record of the emitted folder; a missing or damaged one is a DataError."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(value, dict):
+            raise ValueError(f"it must be a mapping, not {type(value).__name__}")
+    except (OSError, ValueError, RecursionError) as problem:
+        raise DataError(f"{path} cannot be read ({problem}); emit the design again") from None
+    return value
+
+
 def _read_vectors(folder: Path) -> list[tuple[int, int]]:
     columns: list[list[int]] = []
-    for name in ("inputs", "outputs"):
-        lines = (folder / "vectors" / f"{name}.hex").read_text(encoding="ascii").splitlines()
-        words = [line.split("//")[0].strip() for line in lines]
-        columns.append([int(word, 16) for word in words if word])
-    return list(zip(*columns, strict=True))
+    try:
+        for name in ("inputs", "outputs"):
+            lines = (folder / "vectors" / f"{name}.hex").read_text(encoding="ascii").splitlines()
+            words = [line.split("//")[0].strip() for line in lines]
+            columns.append([int(word, 16) for word in words if word])
+        return list(zip(*columns, strict=True))
+    except (OSError, ValueError) as problem:
+        raise DataError(f"{folder / 'vectors'} holds no golden vectors ({problem}); emit the design again") from None
 
 
 def _pack(values: Sequence[int], fields: Sequence[dict[str, Any]]) -> int:
