@@ -1,10 +1,10 @@
-"""The report of a search: its result, the 2 x 2, rounds, every design that was realised, rivals at equal budgets."""
+"""The report of a search: its result, the 2 x 2, rounds, every design that was made, rivals at equal budgets."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from rich.table import Table
 
 from codesign.config import dump_yaml, read_yaml
 from codesign.report.html import embed, environment, plotly_script
-from codesign.report.search_plots import convergence_plot, evaluated_plot, steps_plot
+from codesign.report.search_plots import convergence_plot, evaluated_plot, fronts_plot, steps_plot
+from codesign.report.search_words import words_of
 from codesign.rundir import read_json, write_text
 
-__all__ = ["comparison_rows", "result_tables", "rival_rows", "write_search_report"]
+__all__ = ["comparison_rows", "drop_rows", "result_tables", "rival_rows", "without_secrets", "write_search_report"]
 
 _PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
 _SHOWN = ("cycles", "latency_us", "energy_nj", "edp", "luts", "ffs", "brams", "dsps", "fmax_mhz")
@@ -26,10 +27,14 @@ def write_search_report(run: Path) -> None:
     result, manifest = read_json(run / "result.json"), read_json(run / "manifest.json")
     rows = [json.loads(line) for line in (run / "evaluations.jsonl").read_text(encoding="utf-8").splitlines()]
     arm = result["arms"][result["best"]]
+    words, figure = words_of(result), result["figure"]
     plots = embed(
-        evaluated=evaluated_plot(rows, figure=result["figure"], arm=result["best"]),
-        convergence=convergence_plot(result["rivals"], figure=result["figure"]),
-        steps=steps_plot(arm["steps"]),
+        evaluated=evaluated_plot(
+            rows, figure=figure, arm=result["best"], realised="built" if words.built else "judged"
+        ),
+        convergence=convergence_plot(result["rivals"], figure=figure),
+        fronts=fronts_plot(result["rivals"], figure=figure),
+        steps=steps_plot(arm["steps"], arm["drops"], unit=arm["cost_unit"]),
     )
     page = (
         environment()
@@ -39,6 +44,9 @@ def write_search_report(run: Path) -> None:
             r=result,
             arm=arm,
             best=arm["best"],
+            words=words,
+            names=_letters(result),
+            drops=drop_rows(arm["drops"]),
             figures=[(name, *arm["best"]["figures"][name]) for name in _SHOWN if name in arm["best"]["figures"]],
             table=comparison_rows(result),
             rivals=rival_rows(result),
@@ -49,6 +57,27 @@ def write_search_report(run: Path) -> None:
         )
     )
     write_text(run / "report.html", page)
+
+
+def _letters(result: Mapping[str, Any]) -> dict[str, str]:
+    """Short names for the networks of a report whose own are long, in the order in which they are met."""
+    found: dict[str, str] = {}
+    for arm in result["arms"].values():
+        for one in (arm["best"]["network"], arm["reference"], *(row["network"] for row in arm["rounds"])):
+            found.setdefault(one, "")
+        for design in arm["designs"]:
+            found.setdefault(design["network"], "")
+    return {name: f"N{number}" for number, name in enumerate(found, start=1)}
+
+
+def drop_rows(drops: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row a round: its gradient searches, and relaxed and discrete network of the one that lost most."""
+    rows: list[dict[str, Any]] = []
+    for number in dict.fromkeys(drop["round"] for drop in drops):
+        own = [drop for drop in drops if drop["round"] == number]
+        worst = max(own, key=lambda drop: drop["relaxed"] - drop["discrete"])
+        rows.append({**worst, "round": number + 1, "searches": len(own)})
+    return rows
 
 
 def comparison_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -95,7 +124,7 @@ def result_tables(result: Mapping[str, Any]) -> list[Table]:
 def _best_table(result: Mapping[str, Any]) -> Table:
     arm = result["arms"][result["best"]]
     best = arm["best"]
-    table = Table(title=f"{result['name']} (seed {result['seed']}): the design that was realised")
+    table = Table(title=f"{result['name']} (seed {result['seed']}): {words_of(result).title}")
     table.add_column("figure")
     table.add_column("value", justify="right", overflow="fold")
     table.add_column("origin")
@@ -108,8 +137,16 @@ def _best_table(result: Mapping[str, Any]) -> Table:
     for name in _SHOWN:
         if name in best["figures"]:
             value, unit, origin = best["figures"][name]
-            table.add_row(name, f"{value:,.6g} {unit}", origin)
+            table.add_row(name, f"{_plain(value)} {unit}", origin)
+    for row in drop_rows(arm["drops"]):
+        said = f"{row['relaxed']:.4g} to {row['discrete']:.4g} {row['unit']}"
+        table.add_row(f"relaxed to discrete, round {row['round']}", said, f"{row['figure']} {100 * row['cost']:+.2f} %")
     return table
+
+
+def _plain(value: float) -> str:
+    """Whole numbers in full, others to four digits after the point at the most."""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 10_000 else f"{value:,.4g}"
 
 
 def _comparison_table(result: Mapping[str, Any]) -> Table:
@@ -131,13 +168,14 @@ def _comparison_table(result: Mapping[str, Any]) -> Table:
 
 def _rival_table(result: Mapping[str, Any]) -> Table:
     table = Table(title=f"searching the found network's accelerator: {result['figure']}")
-    for name in ("method", "best", "over the optimum", "evaluations"):
+    for name in ("method", "best", "over the optimum", "front, share of the best", "evaluations"):
         table.add_column(name, justify="left" if name == "method" else "right")
     for row in rival_rows(result):
         label = f"{row['method']}, in the loop" if row.get("in the loop") else row["method"]
-        value = "none" if row["value"] is None else f"{row['value']:,.6g}"
-        ratio = "" if row["ratio"] is None else f"{row['ratio']:.4f}"
-        table.add_row(label, value, ratio, f"{row['evaluations']:,}")
+        value = "none" if row["value"] is None else _plain(row["value"])
+        ratio = "not known" if row["ratio"] is None else f"{row['ratio']:.4f}"
+        share = row.get("front_share")
+        table.add_row(label, value, ratio, "" if share is None else f"{share:.3f}", f"{row['evaluations']:,}")
     return table
 
 

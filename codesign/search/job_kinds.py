@@ -15,7 +15,7 @@ from codesign.config import ConvTopologyConfig, Flag, Section, Whole, build_mode
 from codesign.errors import ConfigError, MismatchError, ToolFailed
 from codesign.search.jobs import JobKind
 
-__all__ = ["KINDS", "LineJob", "LineSpec", "RandomEngineJob", "RandomEngineSpec"]
+__all__ = ["KINDS", "LineJob", "LineSpec", "RandomEngineJob", "RandomEngineSpec", "synthesised"]
 
 _CELLS = (("luts", "LUTs"), ("ffs", "flip-flops"), ("brams", "blocks"), ("dsps", "blocks"))
 
@@ -161,17 +161,19 @@ class RandomEngineJob(JobKind):
         if given.images > 1 and result.all_images.counted is not None:
             each = (result.all_images.counted - counted) / (given.images - 1)
             found["interval"] = Figure(each, "cycles", "simulated")
-        return found | (_synthesised(design, given, folder / "synth") if given.synth else {})
+        if given.synth:
+            found |= synthesised(design, given.device, work=folder / "synth", route=given.route)
+        return found
 
 
-def _synthesised(design: Path, given: RandomEngineSpec, work: Path) -> dict[str, Figure]:
-    """Synthesise; what does not fit is a ToolFailed."""
+def synthesised(design: Path, name: str, *, work: Path, route: bool) -> dict[str, Figure]:
+    """Synthesise a design for the device of a name, and route it if asked; what does not fit is a ToolFailed."""
     from codesign.accel import device
     from codesign.config import SynthConfig
     from codesign.synth import synthesize
 
-    settings = SynthConfig(devices=[given.device], place_and_route=given.route, vivado="never")
-    report = synthesize(design, device(given.device), config=settings, work=work)
+    settings = SynthConfig(devices=[name], place_and_route=route, vivado="never")
+    report = synthesize(design, device(name), config=settings, work=work)
     if report.status != "done":
         raise ToolFailed(f"{report.status}: {report.reason}", status=report.status)
     found: dict[str, Figure] = {}

@@ -18,7 +18,7 @@ from codesign.errors import CodesignError, ConfigError, DataError, RunError, Too
 from codesign.plugins import blame, find_class
 from codesign.rundir import read_json, write_json
 
-__all__ = ["Job", "JobKind", "LocalRunner", "Outcome", "Runner", "attempt", "perform"]
+__all__ = ["Job", "JobKind", "LocalRunner", "Outcome", "Runner", "attempt", "found_folder", "perform"]
 
 _MACHINE = (ToolNotFound, ToolTooOld, RunError)
 """Errors that speak of the machine (a tool is missing, the disk is full), not of the job."""
@@ -186,6 +186,12 @@ class LocalRunner:
         memo.parent.mkdir(parents=True, exist_ok=True)
         write_json(memo, found.as_dict())
         return found
+
+
+def found_folder(folder: str, run: Path) -> Path:
+    """Where a job's folder lies now: where its outcome says, else under the same name in RUN/jobs, if RUN was moved."""
+    said, here = Path(folder), run / "jobs" / Path(folder).name
+    return here if not said.is_dir() and here.is_dir() else said
 
 
 def _checked(job: Job, figures: Mapping[str, Figure]) -> dict[str, Figure]:

@@ -88,6 +88,7 @@ class Problem:
         self._guard = Guard(self._cost_of, limit_s=time_limit_s) if time_limit_s is not None else None
         self._kinds: dict[str, Figure] = {}
         self._swept: Sweep | None = None
+        self._asked: dict[int, tuple[Cost | None, str]] = {}
 
     @cached_property
     def valid(self) -> NDArray[np.bool_]:
@@ -182,8 +183,11 @@ class Problem:
         """Return each valid point's figures, or None and what went wrong."""
         if not points:
             return []
-        if not self.in_columns:
-            return [self._guard(point) if self._guard is not None else self._one(point) for point in points]
+        if not self.in_columns:  # such a call may take long, so none is made twice
+            for number, point in zip(numbers.tolist(), points, strict=True):
+                if number not in self._asked:
+                    self._asked[number] = self._guard(point) if self._guard is not None else self._one(point)
+            return [self._asked[number] for number in numbers.tolist()]
         if not self._kinds:  # columns are values alone; units and origins are those of any point, without its own clock
             self._kinds = {
                 name: Figure(0.0, figure.unit.split(" at ")[0], figure.origin)

@@ -75,6 +75,7 @@ hardware: {{space: space.yaml, method: {method}, evaluations: {evaluations}}}
 network: {{file: work.json, method: reference}}
 loop: {{rounds: {rounds}, shortlist: {shortlist}}}
 realise: {{images: 3, build: {build}}}
+rivals: {rivals}
 """
 
 
@@ -84,7 +85,8 @@ def write_toy(folder: Path, *, network: str = '{"work": 4000, "room": 64}', **op
     (folder / "space.yaml").write_text(SPACE)
     (folder / "toy_family.py").write_text(FAMILY)
     (folder / "work.json").write_text(network)
-    given = {"luts": 600, "method": "genetic", "evaluations": 60, "rounds": 2, "shortlist": 2, "build": "true"}
+    given = {"luts": 600, "method": "genetic", "evaluations": 60, "rounds": 2, "shortlist": 2}
+    given |= {"build": "true", "rivals": "false"}
     path = folder / "search.yaml"
     path.write_text(CONFIG.format(**{**given, **options}))
     return path

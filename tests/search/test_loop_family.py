@@ -8,12 +8,12 @@ from loop_toys import Told, write_toy
 from codesign.accel import Figure
 from codesign.config import parse_model
 from codesign.config.search import SearchConfig
-from codesign.errors import ConfigError, RunError, SpaceError
+from codesign.errors import CodesignError, ConfigError, RunError, SpaceError
 from codesign.line import open_run
-from codesign.report.search_page import without_secrets
+from codesign.report.search_page import result_tables, without_secrets
 from codesign.search import NoValidPoint
 from codesign.search.jobs import LocalRunner
-from codesign.search.loop import run_search
+from codesign.search.loop import open_search, run_search
 from codesign.search.loop.correction import Correction
 from codesign.search.loop.hardware import Hardware, family_of
 from codesign.search.loop.log import Log
@@ -37,7 +37,8 @@ def optimum(folder, *, luts=600, broken=()):
 
 
 def test_the_optimum_is_found_built_and_reported(tmp_path):
-    result = searched(tmp_path / "toy", tmp_path)
+    """With the rivals: the front of two figures is compared too."""
+    result = searched(tmp_path / "toy", tmp_path, rivals="true")
     best = result["arms"]["hardware"]["best"]
     assert best["value"] == optimum(tmp_path / "toy") and best["state"] == "done"
     assert best["figures"]["cycles"][2] == "simulated" and best["measured"]["vectors_checked"][0] == 3
@@ -50,7 +51,22 @@ def test_the_optimum_is_found_built_and_reported(tmp_path):
     with pytest.raises(RunError, match="is the folder of a search, not of a build"):
         open_run(tmp_path / "run")
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "Designs that were realised" in page and "simulated" in page and "random" in page
+    assert "generated and simulated, not synthesised" in page and "Designs that were built" in page
+    rivals = result["rivals"]
+    assert set(rivals) == {"exhaustive", "random", "genetic", "nsga2", "nsga2, two figures", "tpe", "agent"}
+    assert all(name in page for name in rivals)
+    assert {row["evaluations"] for name, row in rivals.items() if name != "exhaustive"} == {60}
+    shares = {name: row["front_share"] for name, row in rivals.items()}
+    assert shares["exhaustive"] == 1 and all(0 < share <= 1 + 1e-12 for share in shares.values())
+    assert shares["nsga2, two figures"] > shares["genetic"] - 0.02  # of the front it is the one that looks for it
+    folder = tmp_path / "toy"
+    family = family_of(parse_model(SearchConfig, folder / "search.yaml"), folder)
+    network = family.read_network(folder / "work.json")
+    fine = [p for n in range(family.space.size) if not family.validate(p := family.space.point(n), network)]
+    costs = [family.cost(point, network, None) for point in fine]
+    pairs = {(c["cycles"].value, c["luts"].value) for c in costs if c["luts"].value <= 600}
+    best = sorted(one for one in pairs if not any(a[0] <= one[0] and a[1] <= one[1] and a != one for a in pairs))
+    assert [tuple(one) for one in rivals["exhaustive"]["front"]] == best
 
 
 def test_a_design_whose_build_failed_never_wins(tmp_path):
@@ -111,6 +127,85 @@ def test_a_family_that_is_a_cost_function_alone(tmp_path):
     result = searched(tmp_path / "toy", tmp_path, build="false")
     best = result["arms"]["hardware"]["best"]
     assert best["figures"]["cycles"][2] == "exact" and result["arms"]["hardware"].get("design") is None
+    page, printed = (tmp_path / "run" / "report.html").read_text(), " ".join(t.title for t in result_tables(result))
+    for text in (page.split("</style>")[1], printed):
+        assert "costed" in text and "nothing was built" in text
+        assert not any(word in text for word in ("realised", "Verilog", "synthesised", "simulated bit for bit"))
+
+
+@pytest.mark.parametrize(
+    ("realise", "message"),
+    [
+        (
+            "{synth: true}",
+            "realise.synth: the family 'toy_family.py:ToyFamily' is not ours, and we know no synthesis of its designs",
+        ),
+        ("{route: true}", "realise.route: the family .* is not ours"),
+        ("{build: false, synth: true}", "realise.synth: with `build: false` nothing is built"),
+    ],
+)
+def test_what_a_family_of_ones_own_cannot_have_is_refused(tmp_path, realise, message):
+    path = write_toy(tmp_path / "toy")
+    text = path.read_text()
+    path.write_text(text.replace("realise: {images: 3, build: true}", f"realise: {realise}"))
+    with pytest.raises(ConfigError, match=message):
+        run_search(parse_model(SearchConfig, path), tmp_path / "run", folder=path.parent)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_family_without_hardware_must_say_so(tmp_path):
+    path = write_toy(tmp_path / "toy")
+    family = path.parent / "toy_family.py"
+    family.write_text(family.read_text().replace("def generate", "def other"))
+    with pytest.raises(ConfigError, match="has no method `generate`, so its designs cannot be built. Write .*false"):
+        run_search(parse_model(SearchConfig, path), tmp_path / "run", folder=path.parent)
+    ours = {"name": "a", "network": {"file": "cifar10-small", "method": "reference"}, "realise": {"build": False}}
+    with pytest.raises(ConfigError, match="only what was built is returned"):
+        run_search(SearchConfig.model_validate(ours), tmp_path / "run", folder=path.parent)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("luts: 600", "lutz: 600", "the family gives no figure 'lutz'.*Did you mean \"luts\".*It gives: cycles, luts"),
+        ("figure: cycles", "figure: latency", "the family gives no figure 'latency_us'.*It gives: cycles, luts"),
+        ("luts: 600", "luts: -600", "greater than 0"),
+        ("ecp5-25f", "ecp5-26f", "ecp5-26f"),
+        ("space: space.yaml", "space: spice.yaml", "spice.yaml"),
+        ("work.json", "wurk.json", "wurk.json"),
+        ("rivals: false", "rivals: false\nstorage: nowhere", "a storage must be journal:PATH.*not 'nowhere'"),
+        ("rivals: false", "rivals: false\nstorage: sqlite:///a.db", "cannot serve more than one worker: SQLite locks"),
+        ("method: reference", "method: reference, options: {steps: 3}", "there is one network, which is not searched"),
+        ("method: genetic", "method: genetic, default: {rows: 3}", "must set every knob; missing: lanes, depth, fast"),
+    ],
+)
+def test_a_start_that_fails_leaves_no_folder(tmp_path, monkeypatch, old, new, message):
+    """Not one evaluation of the budget is spent, and nothing is written."""
+    path = write_toy(tmp_path / "toy")
+    path.write_text(path.read_text().replace(old, new))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((CodesignError, OSError), match=message):
+        run_search(parse_model(SearchConfig, path), tmp_path / "run", folder=path.parent, workers=1)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["toy"]
+
+
+def test_a_folder_that_was_moved_can_still_be_read(tmp_path):
+    searched(tmp_path / "toy", tmp_path)
+    (tmp_path / "run").rename(tmp_path / "alone")
+    assert open_search(tmp_path / "alone")[1] == tmp_path / "toy"  # as it was when the search began
+    (tmp_path / "alone").rename(tmp_path / "run")
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    for name in ("toy", "run", "jobs"):
+        (tmp_path / name).rename(place / name)
+    config, folder = open_search(place / "run")
+    assert folder == place / "toy"  # moved together
+    again = run_search(config, place / "run", folder=folder, runner=LocalRunner(place / "jobs"))
+    assert again["arms"]["hardware"]["best"]["state"] == "done"
+    (place / "toy" / "space.yaml").unlink()  # what the search reads is nowhere
+    with pytest.raises(RunError, match="the search reads space.yaml, which is not in .*elsewhere/toy; bring"):
+        open_search(place / "run")
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
@@ -128,8 +223,8 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("netwrk: {}", r"search.yaml:8: netwrk: unknown key 'netwrk'"),
-        ("seed: -1", r"search.yaml:8: seed: .*greater than or equal to 0"),
+        ("netwrk: {}", r"search.yaml:9: netwrk: unknown key 'netwrk'"),
+        ("seed: -1", r"search.yaml:9: seed: .*greater than or equal to 0"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_line(tmp_path, text, message):
@@ -158,8 +253,8 @@ def test_a_cost_function_that_fails_hangs_or_says_words_never_ends_a_search(tmp_
     """With the rivals and the sweep that every search makes; `rows` 8 raises, 4 gives a word, 2 never ends."""
     folder = tmp_path / "toy"
     network = json.dumps({"work": 4000, "room": 64, "raises": [8], "words": [4], "hangs": {"2": 600}})
-    path = write_toy(folder, network=network)
-    path.write_text(path.read_text().replace("evaluations: 60", "evaluations: 60, time_limit_s: 0.05"))
+    path = write_toy(folder, network=network, rivals="true", evaluations=40)
+    path.write_text(path.read_text().replace("evaluations: 40", "evaluations: 40, time_limit_s: 0.05"))
     config = parse_model(SearchConfig, path)
     result = run_search(config, tmp_path / "run", folder=folder, runner=LocalRunner(tmp_path / "jobs"))
     best = result["arms"]["hardware"]["best"]

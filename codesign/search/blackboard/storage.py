@@ -9,17 +9,17 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from codesign.errors import ConfigError, StorageError, ToolNotFound
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-__all__ = ["FORMS", "Store", "check_shared", "shown_name"]
+__all__ = ["FORMS", "Store", "check_name", "check_shared", "shown_name"]
 
 FORMS = "journal:PATH (or a path that ends in .log or .journal), postgresql://USER@HOST/DATABASE, grpc://HOST:PORT"
-"""What a storage may be called, for messages."""
+"""What a storage that several processes share may be called, for messages."""
 
 Value = TypeVar("Value")
 
@@ -120,6 +120,16 @@ def _within(seconds: float, question: Callable[[], Value]) -> Value:
     return answers[0]
 
 
+def check_name(name: str) -> Literal["journal", "postgresql", "grpc", "sqlite"]:
+    """Return a storage's kind without opening it; a name that means nothing is a ConfigError, a package that it needs
+    and is not there a ToolNotFound.
+    """
+    _opener(name, create=False, closers=[])
+    if name.startswith("sqlite:"):
+        return "sqlite"
+    return "grpc" if name.startswith("grpc:") else "postgresql" if _POSTGRES.match(name) else "journal"
+
+
 def check_shared(name: str) -> None:
     """Refuse a storage that several processes cannot share: SQLite, and what lives in one process's memory."""
     if name.startswith("sqlite:"):
@@ -148,7 +158,7 @@ def _opener(name: str, *, create: bool, closers: list[Callable[[], None]]) -> Ca
         return _database("postgresql+psycopg://" + name[found.end() :], _POSTGRES_OPTIONS, closers)
     if name.startswith("sqlite:///") and name.removeprefix("sqlite:///") not in ("", ":memory:"):
         return _database(name, {}, closers)
-    raise ConfigError(f"a storage must be {FORMS}, not {shown_name(name)!r}")
+    raise ConfigError(f"a storage must be {FORMS}; or, for one process alone, sqlite:///PATH; not {shown_name(name)!r}")
 
 
 def _journal(path: str, *, create: bool) -> Callable[[], BaseStorage]:

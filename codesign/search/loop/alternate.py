@@ -77,15 +77,28 @@ class Loop:
         self.designs: list[Design] = []
         self.rounds: list[RoundFacts] = []
         self.least: float | None = None
+        self._reference: Candidate | None = None
+
+    def prepare(self) -> Candidate:
+        """Refuse what cannot end well, before anything is trained or built; return the reference network."""
+        if self._reference is None:
+            self.networks.check()
+            if self.searches_hardware:
+                self._reference = self.networks.reference(self._default_or_none())
+                self.hardware.preflight(self._reference)
+            else:
+                default = self.hardware.default()
+                self._reference = self.networks.reference(default)
+                self.hardware.goal.require(self.hardware.cost(default, self._reference))
+        return self._reference
 
     def run(self) -> LoopResult:
         """Alternate for `loop.rounds` rounds and return the best realised design."""
         loop, budget = self.config.loop, self.config.hardware.evaluations
         if not self.searches_hardware:
             return self._at_default()
-        reference = network = self.networks.reference(self._default_or_none())
+        reference = network = self.prepare()
         self.least = self._accuracy_asked(reference)
-        self.hardware.preflight(reference)
         rng = np.random.default_rng([self.config.seed, 7])
         rounds = loop.rounds
         for number in range(rounds):
@@ -138,8 +151,7 @@ class Loop:
 
     def _at_default(self) -> LoopResult:
         """The default accelerator with the reference, or with the network that is searched for it."""
-        default = self.hardware.default()
-        reference = self.networks.reference(default)
+        reference, default = self.prepare(), self.hardware.default()
         candidates = [reference]
         if self.searches_networks:
             if self.networks.trains:  # the reference's accuracy is measured first
@@ -218,7 +230,9 @@ class Loop:
             wanted = [w for w in wanted if (w[0].label, tuple(sorted(w[1].items()))) not in known]
             if not wanted:
                 break
-            self.tell(f"round {number + 1}: realising {len(wanted)} designs")
+            many = f"{len(wanted)} design{'s' if len(wanted) > 1 else ''}"
+            built = self.config.realise.build
+            self.tell(f"round {number + 1}: {f'building {many}' if built else f'{many} by their figures alone'}")
             made += self._realise(wanted, number, reference=reference)
             if any(design.done for design in made):
                 break
@@ -274,8 +288,9 @@ class Loop:
         done = self._ranked()
         if not done:
             reasons = "; ".join(dict.fromkeys(f"{d.state}: {d.reason}" for d in self.designs))
+            built = "built" if self.config.realise.build else "costed"
             raise SpaceError(
-                f"none of the {len(self.designs)} designs that were realised may be returned: {reasons}. Raise the "
+                f"none of the {len(self.designs)} designs that were {built} may be returned: {reasons}. Raise the "
                 "limits or network.within, or allow more evaluations"
             )
         return LoopResult(

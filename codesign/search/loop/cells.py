@@ -64,6 +64,8 @@ class CellNetworks(Networks):
     included. The test accuracy of the result is read at the end.
     """
 
+    cost_unit = "the median of the cells within the limits"
+
     def __init__(self, config: SearchConfig, space: CellSpace, **options: Any):
         super().__init__(config, **options)
         if config.network.method != "reference" and config.network.evaluations < _FEWEST:

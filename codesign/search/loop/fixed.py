@@ -14,10 +14,11 @@ from codesign.accel import AcceleratorFamily, Device, Figure
 from codesign.accel.engine import EnginePoint
 from codesign.accel.family import Refusal
 from codesign.config import Flag, Section, Whole
-from codesign.errors import MismatchError, ToolFailed, UnsupportedModel
+from codesign.errors import ConfigError, MismatchError, UnsupportedModel
 from codesign.families import find_family
 from codesign.families.engine import EngineFamily
 from codesign.ir.integer import IntegerNetwork
+from codesign.search.job_kinds import synthesised
 from codesign.search.jobs import Job, JobKind
 from codesign.search.loop.designs import Candidate
 from codesign.search.loop.hardware import family_of
@@ -51,6 +52,7 @@ class FamilySpec(Section):
     images: Annotated[Whole, Field(gt=0)] = 4
     seed: Annotated[Whole, Field(ge=0)] = 0
     synth: Flag = False
+    route: Flag = False
 
 
 class FamilyJob(JobKind):
@@ -78,7 +80,9 @@ class FamilyJob(JobKind):
             "vectors_checked": Figure(ran.inputs, "samples", "simulated"),
             "vectors_mismatched": Figure(ran.mismatched, "samples", "simulated"),
         }
-        return found | (_synthesised(design, given, folder / "synth") if given.synth else {})
+        if given.synth:
+            found |= synthesised(design, given.device, work=folder / "synth", route=given.route)
+        return found
 
 
 def _generate_engine(point: EnginePoint, network: Any, target: Device, design: Path, work: Path) -> None:
@@ -93,26 +97,14 @@ def _generate_engine(point: EnginePoint, network: Any, target: Device, design: P
     lint_engine(design, work=work / "lint")
 
 
-def _synthesised(design: Path, given: FamilySpec, work: Path) -> dict[str, Figure]:
-    from codesign.accel import device
-    from codesign.config import SynthConfig
-    from codesign.synth import synthesize
-
-    settings = SynthConfig(devices=[given.device], place_and_route=False, vivado="never")
-    report = synthesize(design, device(given.device), config=settings, work=work)
-    if report.status != "done":
-        raise ToolFailed(f"{report.status}: {report.reason}", status=report.status)
-    units = {"luts": "LUTs", "ffs": "flip-flops", "brams": "blocks", "dsps": "blocks"}
-    counts = {name: getattr(report, name) for name in units}
-    return {n: Figure(float(v), units[n], "synthesised") for n, v in counts.items() if v is not None}
-
-
 class FixedNetwork(Networks):
     """The network of `network.file`, as the hardware's family reads it; its accuracy is nobody's business here."""
 
     def __init__(self, config: Any, **options: Any):
         super().__init__(config, **options)
         assert config.network.file is not None
+        if config.network.options:
+            raise ConfigError("network.options: with `network.file` there is one network, which is not searched")
         given: Path = config.network.file
         beside = self.folder / given
         self.path = beside if given.suffix or beside.exists() else given  # else a preset of the family
@@ -151,5 +143,6 @@ class FixedNetwork(Networks):
                 "images": self.config.realise.images,
                 "seed": self.config.seed,
                 "synth": self.config.realise.synth and engine,
+                "route": self.config.realise.route and engine,
             },
         )

@@ -25,16 +25,14 @@ from codesign.families.pipeline import PipelineFamily
 from codesign.search.loop.correction import Correction
 from codesign.search.loop.designs import Candidate
 from codesign.search.loop.log import Log
+from codesign.search.loop.rivals import rival_rows
 from codesign.search.objective import Objective
 from codesign.search.problem import Problem, Trial
 from codesign.search.rivals import Exhaustive, Genetic, Nsga2, RandomSearch, Tpe
 from codesign.search.search import History, Searcher, search
 from codesign.search.table import NoValidPoint
 
-__all__ = ["RIVALS", "Hardware", "family_of", "objective_of"]
-
-RIVALS = ("random", "genetic", "tpe")
-"""Methods that every report sets beside the one that was used, at the same budget."""
+__all__ = ["Hardware", "family_of", "objective_of"]
 
 _REFERENCES = 2
 """Valid points of each drawn network that are evaluated for the reference of its rewards."""
@@ -45,8 +43,8 @@ _PROPOSALS = 4
 _TIME_LIMIT_S = 60.0
 """Of one call of a cost function of a user's own family, where the file gives none."""
 
-_LISTED = 20_000
-"""Points of the largest space that is swept for its optimum where a family costs point by point."""
+_ASKED = 3
+"""Valid points that are costed before a search begins, to see which figures the family gives."""
 
 
 def family_of(config: SearchConfig, folder: Path) -> AcceleratorFamily:
@@ -168,11 +166,17 @@ class Hardware:
     def preflight(self, candidate: Candidate) -> None:
         """Refuse at once what cannot end well: a space without a valid point for the network, limits that none meets.
 
-        A NoValidPoint names the rule that kills most, a SpaceError the least that was met. A family that costs point by
-        point is asked for its valid points alone.
+        A NoValidPoint names the rule that kills most, a SpaceError the least that was met, or the figures that there
+        are where the objective or a limit names another. A family that costs point by point is asked for its valid
+        points, and for the figures of up to three of them, which do not count as evaluations.
         """
         problem = self.problem(candidate)
-        problem.completions  # noqa: B018 - asks for the valid points
+        valid = problem.completions.valid
+        for number in dict.fromkeys(int(valid[i * (len(valid) - 1) // _ASKED]) for i in range(_ASKED)):
+            (trial,) = problem.evaluate([number])
+            if trial.figures:
+                self.goal.require(trial.figures)
+                break
         if self.goal.limits and problem.in_columns:
             problem.sweep()
 
@@ -263,7 +267,7 @@ class Hardware:
         searcher = self._searchers.get(candidate.label)
         told = searcher is not None or method == "agent"
         if searcher is None:
-            searcher = self._searchers[candidate.label] = self._searcher(method, problem)
+            searcher = self._searchers[candidate.label] = self.searcher(method, problem)
         if budget > 0:
 
             def note(trial: Trial) -> None:
@@ -277,7 +281,8 @@ class Hardware:
                         history.add(trial)
         return history
 
-    def _searcher(self, method: str, problem: Problem) -> Searcher:
+    def searcher(self, method: str, problem: Problem) -> Searcher:
+        """A method on a problem; the agent with the policy that was learned so far."""
         if method == "agent":
             import torch
 
@@ -337,29 +342,15 @@ class Hardware:
 
     def rivals(self, candidate: Candidate, budget: int) -> dict[str, dict[str, Any]]:
         """What the other methods find for a network in `budget` evaluations, and the optimum where it can be listed."""
-        problem = self._made(candidate, self.correction.objective(self.goal))
-        found: dict[str, dict[str, Any]] = {}
-        optimum = float("nan")
-        if problem.in_columns or problem.space.size <= _LISTED:
-            swept = problem.sweep()
-            optimum = swept.value
-            found["exhaustive"] = {"value": optimum, "evaluations": len(swept.numbers), "ratio": 1.0}
-        methods = [*RIVALS, *(["agent"] if self.config.hardware.method != "agent" else [])]
-        for method in methods:
-            if method == self.config.hardware.method:
-                continue
-            policy, self._policy = self._policy, None
-            history = search(self._searcher(method, problem), budget=budget)
+        policy, self._policy = self._policy, None  # an agent among the rivals begins without what was learned
+        try:
+            return rival_rows(self, candidate, budget)
+        finally:
             self._policy = policy
-            best = history.best
-            value = best.value if best is not None else float("nan")
-            found[method] = {
-                "value": value,
-                "evaluations": history.evaluations,
-                "ratio": self.goal.ratio(value, optimum),
-                "curve": [float(v) for v in history.best_values()],
-            }
-        return found
+
+    def stated(self, candidate: Candidate) -> Problem:
+        """The problem of a network, apart from the one that is searched, with the limits as they are corrected now."""
+        return self._made(candidate, self.correction.objective(self.goal))
 
     def _note(self, trials: Sequence[Trial], *, phase: str, network: str) -> None:
         for trial in trials:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from codesign.accel import Figure
 from codesign.search.loop.designs import Design
@@ -20,12 +20,22 @@ def plain_figures(figures: Mapping[str, Figure]) -> dict[str, list[Any]]:
 
 
 class Log:
-    """Writes RUN/evaluations.jsonl anew; equal searches write equal files. Without a path it only counts."""
+    """Writes RUN/evaluations.jsonl anew; equal searches write equal files. Without a path it only counts.
+
+    Rows are kept until `open`, so that a search can begin before its folder is made.
+    """
 
     def __init__(self, path: Path | None):
         self.path = path
         self.rows: list[dict[str, Any]] = []
-        self._file = path.open("w", encoding="utf-8") if path is not None else None
+        self._file: TextIO | None = None
+
+    def open(self) -> None:
+        """Make the file, with the rows so far."""
+        if self.path is not None and self._file is None:
+            self._file = self.path.open("w", encoding="utf-8")
+            for row in self.rows:
+                self._write(row)
 
     def trial(self, trial: Trial, *, arm: str, round: int, phase: str, network: str) -> None:
         """An accelerator was costed for a network."""
@@ -71,6 +81,9 @@ class Log:
     def _add(self, arm: str, round: int, phase: str, network: str, **more: Any) -> None:
         row = {"index": len(self.rows), "arm": arm, "round": round, "phase": phase, "network": network, **more}
         self.rows.append(row)
+        self._write(row)
+
+    def _write(self, row: Mapping[str, Any]) -> None:
         if self._file is not None:
             self._file.write(json.dumps(row, default=_plain) + "\n")
             self._file.flush()

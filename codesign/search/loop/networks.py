@@ -71,6 +71,8 @@ class Networks(ABC):
     """
 
     trains = False
+    cost_unit = ""
+    """What the cost at the logged steps of a gradient search is a multiple of; "": it is in the figure's own unit."""
 
     def __init__(self, config: SearchConfig, *, folder: Path, seed: int, log: Log, arm: str = "loop"):
         """folder: what relative paths are relative to."""

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from codesign import __version__
 from codesign.accel import device
 from codesign.accel.engine.defaults import default_point
 from codesign.accel.family import Refusal
-from codesign.config import dump_yaml, parse_model
 from codesign.config.search import SearchConfig
-from codesign.errors import ConfigError, RunError, SpaceError
+from codesign.errors import ConfigError, SpaceError
 from codesign.families.engine import EngineFamily
 from codesign.report.search_page import write_search_report
-from codesign.rundir import RunFolder, digest_json, is_search, read_json, write_json, write_text
-from codesign.search.jobs import Runner
+from codesign.rundir import RunFolder, digest_json, write_json
+from codesign.search.jobs import Runner, found_folder
 from codesign.search.loop.alternate import Loop, LoopResult
 from codesign.search.loop.correction import Correction
 from codesign.search.loop.designs import Design
@@ -29,6 +26,8 @@ from codesign.search.loop.fixed import FixedNetwork
 from codesign.search.loop.hardware import Hardware, family_of, objective_of
 from codesign.search.loop.log import Log, plain_figures
 from codesign.search.loop.networks import Networks
+from codesign.search.loop.rivals import front_figures, history_front, share_fronts
+from codesign.search.loop.start import check_search, check_storage, open_search, refuse_other, storage_of, write_start
 from codesign.search.networks import CellSpace, MapSpace, network_space
 
 __all__ = ["ARMS", "make_networks", "open_search", "run_arm", "run_search", "storage_of"]
@@ -42,18 +41,6 @@ ARMS = {
 """The 2 x 2."""
 
 Tell = Callable[[str], None]
-
-
-def open_search(run: Path) -> tuple[SearchConfig, Path]:
-    """Read a search's folder: its configuration as resolved, and what relative paths are relative to."""
-    if not is_search(run):
-        raise RunError(f"{run} is not the folder of a search; make one with `cods search CONFIG --run {run}`")
-    return parse_model(SearchConfig, run / "config.yaml"), Path(read_json(run / "manifest.json")["folder"])
-
-
-def storage_of(config: SearchConfig, run: Path) -> str:
-    """The storage of a search's jobs, by its full name."""
-    return f"journal:{run / 'jobs.journal'}" if config.storage == "journal" else config.storage
 
 
 def run_search(
@@ -71,21 +58,27 @@ def run_search(
     the jobs, in place of the configuration's storage.
     """
     folder = folder.resolve()
+    refuse_other(run, config)
     if config.family == "pipeline":
         return _pipeline(config, run, folder, workers, runner, tell)
-    _preflight(config, folder)
-    record = RunFolder(run)
-    with record.locked():
-        _refuse_other(run, config)
-        _write_manifest(config, run, folder)
-        log = Log(run / "evaluations.jsonl")
-        try:
+    config = check_search(config, folder, tell=tell)
+    if runner is None:
+        check_storage(config, run, workers=workers, tell=tell)
+    arms = list(ARMS) if config.table else [_only_arm(config)]
+    log = Log(run / "evaluations.jsonl")
+    first = _Arm(config, arms[0], run=run, folder=folder, log=log, tell=tell)
+    try:
+        first.prepare()
+        with RunFolder(run).locked():
+            write_start(config, run, folder)
+            log.open()
             with _open_runner(config, run, workers, runner, tell) as jobs:
-                result = _search(config, run, folder, jobs, log, tell)
-        finally:
-            log.close()
-        write_json(run / "result.json", result)
-        write_search_report(run)
+                result = _search(config, arms, first, run, folder, jobs, log, tell)
+            write_json(run / "result.json", result)
+            write_search_report(run)
+    finally:
+        first.hardware.close()
+        log.close()
     return result
 
 
@@ -93,18 +86,17 @@ def _pipeline(
     config: SearchConfig, run: Path, folder: Path, workers: int, runner: Runner | None, tell: Tell
 ) -> dict[str, Any]:
     """The search of LUT networks, which are their own hardware."""
-    from codesign.search.luts.run import run_luts
+    from codesign.search.luts.run import lut_search_config, run_luts
 
-    def start() -> None:
-        _refuse_other(run, config)
-        _write_manifest(config, run, folder)
-
+    lut_search_config(config, folder=folder)
+    if runner is None:
+        check_storage(config, run, workers=workers, tell=tell)
     return run_luts(
         config,
         run,
         folder=folder,
         jobs=lambda: _open_runner(config, run, workers, runner, tell),
-        start=start,
+        start=lambda: write_start(config, run, folder),
         tell=tell,
     )
 
@@ -145,39 +137,67 @@ def run_arm(
     tell: Tell = lambda _: None,
 ) -> tuple[LoopResult, Hardware, Networks]:
     """One corner of the 2 x 2, or the search itself (`both`, or the halves that the configuration leaves on)."""
-    own = _arm_config(config, arm)
-    correction = Correction()
-    networks = make_networks(own, run=run, folder=folder, seed=config.seed, log=log, arm=arm)
-    hardware = Hardware(
-        own,
-        folder=folder,
-        seed=config.seed,
-        log=log,
-        correction=correction,
-        arm=arm,
-        agent_log=run / "log" if run is not None else None,
-    )
-    try:
-        found = Loop(hardware, networks, runner, log=log, correction=correction, tell=tell).run()
-    finally:
-        hardware.close()
-    if run is not None:
-        write_events(networks, run / "log" / f"network_{arm}")
-    return found, hardware, networks
+    one = _Arm(config, arm, run=run, folder=folder, log=log, tell=tell)
+    return one.run(runner), one.hardware, one.networks
 
 
-def _search(config: SearchConfig, run: Path, folder: Path, jobs: Runner, log: Log, tell: Tell) -> dict[str, Any]:
-    arms = list(ARMS) if config.table else [_only_arm(config)]
+class _Arm:
+    """A corner of the 2 x 2: its halves, made with what the configuration leaves on, and the loop over them."""
+
+    def __init__(self, config: SearchConfig, arm: str, *, run: Path | None, folder: Path, log: Log, tell: Tell):
+        own = _arm_config(config, arm)
+        self.name, self.folder, self.log, self.tell, self._run = arm, folder, log, tell, run
+        self.correction = Correction()
+        self.networks = make_networks(own, run=run, folder=folder, seed=config.seed, log=log, arm=arm)
+        self.hardware = Hardware(
+            own,
+            folder=folder,
+            seed=config.seed,
+            log=log,
+            correction=self.correction,
+            arm=arm,
+            agent_log=run / "log" if run is not None else None,
+        )
+        self._loop: Loop | None = None
+
+    def prepare(self) -> Loop:
+        """Refuse what cannot end well; nothing is trained or built."""
+        if self._loop is None:
+            nobody: Any = None
+            self._loop = Loop(
+                self.hardware, self.networks, nobody, log=self.log, correction=self.correction, tell=self.tell
+            )
+            self._loop.prepare()
+        return self._loop
+
+    def run(self, runner: Runner) -> LoopResult:
+        """Search; `runner` does the jobs."""
+        try:
+            loop = self.prepare()
+            loop.runner = runner
+            found = loop.run()
+        finally:
+            self.hardware.close()
+        if self._run is not None:
+            write_events(self.networks, self._run / "log" / f"network_{self.name}")
+        return found
+
+
+def _search(
+    config: SearchConfig, arms: Sequence[str], first: _Arm, run: Path, folder: Path, jobs: Runner, log: Log, tell: Tell
+) -> dict[str, Any]:
     results: dict[str, Any] = {}
     rivals: dict[str, Any] = {}
+    baseline: dict[str, Any] | None = None
     for arm in arms:
         tell(f"{ARMS[arm]}")
-        found, hardware, networks = run_arm(config, arm, run=run, folder=folder, runner=jobs, log=log, tell=tell)
-        results[arm] = _told(found, networks, hardware, arm)
+        one = first if arm == first.name else _Arm(config, arm, run=run, folder=folder, log=log, tell=tell)
+        found, hardware, networks = one.run(jobs), one.hardware, one.networks
+        results[arm] = _told(found, networks, hardware, arm, run)
         if arm == arms[0]:
             results[arm]["design"] = _keep_design(found.best, run)
             baseline = _baseline(hardware, networks)
-            if config.rivals and _arm_config(config, arm).hardware.method != "default":
+            if config.rivals and hardware.config.hardware.method != "default":
                 tell("searching with the rivals at the same budget")
                 try:
                     rivals = _rivals(hardware, found)
@@ -209,8 +229,10 @@ def _rivals(hardware: Hardware, found: LoopResult) -> dict[str, Any]:
         "evaluations": history.evaluations,
         "ratio": hardware.goal.ratio(value, optimum),
         "curve": [float(v) for v in history.best_values()],
+        "front": history_front(history, front_figures(hardware.stated(found.best.candidate))),
         "in the loop": True,
     }
+    share_fronts(rivals)
     return {
         name: {key: (None if isinstance(v, float) and v != v else v) for key, v in row.items() if key != "curve"}
         | {"curve": [None if v != v else v for v in row.get("curve", [])]}
@@ -218,7 +240,7 @@ def _rivals(hardware: Hardware, found: LoopResult) -> dict[str, Any]:
     }
 
 
-def _told(found: LoopResult, networks: Networks, hardware: Hardware, arm: str) -> dict[str, Any]:
+def _told(found: LoopResult, networks: Networks, hardware: Hardware, arm: str, run: Path) -> dict[str, Any]:
     """Plain data of an arm's result."""
     test = networks.test_accuracy(found.best.candidate)  # the one time that it is read
     if test is None and found.best.outcome is not None and "accuracy_test" in found.best.outcome.figures:
@@ -229,9 +251,9 @@ def _told(found: LoopResult, networks: Networks, hardware: Hardware, arm: str) -
         "network_evaluations": found.network_evaluations,
         "reference": found.reference.label,
         "reference_accuracy": _reference_accuracy(found),
-        "best": _design(found.best),
+        "best": _design(found.best, run),
         "accuracy_test": None if test is None else [test[0], test[1]],
-        "designs": [_design(design) for design in found.designs],
+        "designs": [_design(design, run) for design in found.designs],
         "rounds": [
             {
                 "round": one.round + 1,
@@ -247,6 +269,8 @@ def _told(found: LoopResult, networks: Networks, hardware: Hardware, arm: str) -
             for one in found.rounds
         ],
         "facts": found.facts,
+        "drops": [asdict(drop) for drop in networks.drops],
+        "cost_unit": networks.cost_unit,
         "steps": [
             [step.step, step.temperature, step.loss, step.found_cost, step.legal]
             for step in getattr(networks, "steps", [])
@@ -261,7 +285,7 @@ def _reference_accuracy(found: LoopResult) -> float | None:
     return next((one for one in same if one is not None), None)
 
 
-def _design(design: Design) -> dict[str, Any]:
+def _design(design: Design, run: Path) -> dict[str, Any]:
     return {
         "network": design.candidate.label,
         "network_point": dict(design.candidate.point),
@@ -276,8 +300,14 @@ def _design(design: Design) -> dict[str, Any]:
         "measured": plain_figures(design.outcome.figures) if design.outcome is not None else {},
         "round": design.round + 1,
         "job": design.job.key if design.job is not None else None,
-        "folder": design.outcome.folder if design.outcome is not None else "",
+        "folder": _beside(design.outcome.folder, run) if design.outcome is not None else "",
     }
+
+
+def _beside(folder: str, run: Path) -> str:
+    """The folder of a job, relative to the search's where it lies in it, so that both can be moved together."""
+    inside = folder and Path(folder).resolve().is_relative_to(run.resolve())
+    return str(Path(folder).resolve().relative_to(run.resolve())) if inside else folder
 
 
 def _baseline(hardware: Hardware, networks: Networks) -> dict[str, Any] | None:
@@ -303,7 +333,7 @@ def _keep_design(design: Design, run: Path) -> str | None:
     """Copy the result's folder of Verilog to RUN/design, where its job was done on this machine."""
     if design.outcome is None or not design.outcome.folder:
         return None
-    made = Path(design.outcome.folder)
+    made = found_folder(design.outcome.folder, run)
     source = next((p for p in (made / "design", made / "5_emit" / "design") if p.is_dir()), None)
     if source is None:
         return None
@@ -326,65 +356,6 @@ def _arm_config(config: SearchConfig, arm: str) -> SearchConfig:
     if arm in ("network", "neither"):
         hardware = hardware.model_copy(update={"method": "default"})
     return config.model_copy(update={"network": network, "hardware": hardware})
-
-
-def _preflight(config: SearchConfig, folder: Path) -> None:
-    """Refuse before any work what would stop the search at its end."""
-    device(config.device)
-    objective_of(config)
-    if config.table and (config.network.method == "reference" or config.hardware.method == "default"):
-        raise ConfigError("table: the 2 x 2 needs both halves; write a method for the network and for the hardware")
-    if not config.realise.build:
-        return
-    if isinstance(family_of(config, folder), EngineFamily):
-        from codesign.tools.verilator import find_verilator
-        from codesign.tools.yosys import find_yosys
-
-        find_verilator()
-        if config.realise.synth:
-            find_yosys()
-
-
-def _refuse_other(run: Path, config: SearchConfig) -> None:
-    manifest = run / "manifest.json"
-    if not manifest.is_file():
-        return
-    known = read_json(manifest)
-    if known.get("kind") != "search" or known["name"] != config.name:
-        what = f"the search {known['name']!r}" if known.get("kind") == "search" else f"the run of {known['name']!r}"
-        raise RunError(f"{run} is {what}, not of the search {config.name!r}; choose another --run or delete it")
-    if known.get("config_digest") != digest_json(config.model_dump(mode="json")):  # what it found is another search's
-        for name in ("result.json", "report.html"):
-            (run / name).unlink(missing_ok=True)
-        shutil.rmtree(run / "design", ignore_errors=True)
-
-
-def _write_manifest(config: SearchConfig, run: Path, folder: Path) -> None:
-    plain = config.model_dump(mode="json")
-    write_text(run / "config.yaml", dump_yaml(plain))
-    write_json(
-        run / "manifest.json",
-        {
-            "kind": "search",
-            "name": config.name,
-            "family": config.family,
-            "seed": config.seed,
-            "folder": str(folder),
-            "config_digest": digest_json(plain),
-            "versions": _versions(),
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        },
-    )
-
-
-def _versions() -> dict[str, str]:
-    found = {"codesign": __version__}
-    for name in ("numpy", "torch", "stable-baselines3", "sb3-contrib", "optuna", "scikit-learn", "verilator", "pyosys"):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "absent"
-    return found
 
 
 @contextmanager

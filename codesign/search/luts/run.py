@@ -14,7 +14,7 @@ from codesign.errors import ConfigError
 from codesign.report.lut_search_page import write_lut_search_report
 from codesign.report.search_page import without_secrets
 from codesign.rundir import RunFolder
-from codesign.search.jobs import Runner
+from codesign.search.jobs import Runner, found_folder
 from codesign.search.luts.config import LutSearchConfig, LutSearchOptions
 from codesign.search.luts.search import search_luts
 
@@ -80,7 +80,7 @@ def run_luts(
         start()
         with jobs() as runner:
             found = search_luts(asked, runner, run, lambda phase, line: tell(f"{phase}: {line}"), data_folder=folder)
-    made = Path(found.folder)
+    made = found_folder(found.folder, run)
     if (made / "5_emit" / "design").is_dir():
         target = run / "design"
         shutil.rmtree(target, ignore_errors=True)
