@@ -39,6 +39,7 @@ module engine_watch #(
   localparam MACHINES = 5;
   localparam EVENTS = 14;
   localparam OPTIONS = 20;
+  localparam ISSUE = 1;  // the machine that changes often; its moves are counted one by one
   localparam [2:0] IDLE = 3'd0, WAIT = 3'd5;
 
   longint unsigned moves[0:MACHINES*64-1];
@@ -47,21 +48,71 @@ module engine_watch #(
   longint unsigned chosen[0:OPTIONS-1];
   longint unsigned layers[0:63];
   longint unsigned clocks = 0, since = 0, images = 0;
+  longint unsigned same = 0;  // clocks in which nothing has changed
   longint unsigned image = 64'hffff_ffff_ffff_ffff;
   string counts_file, words_file;
-  bit counting = 0, logging = 0, alive = 0, known = 0;
+  bit counting = 0, logging = 0, known = 0;
   integer words = 0, file, index;
 
+  // All that is counted clock by clock. Mostly it stays as it was, which costs one comparison.
+  typedef struct packed {
+    logic       done;
+    logic       clear;
+    logic [3:0] error;
+    logic [1:0] write_request;
+    logic [9:0] handshakes;
+    logic [2:0] unload;
+    logic [2:0] weight_loader;
+    logic [1:0] image_loader;
+    logic [2:0] sequencer;
+  } view_t;
+  view_t was, now;
+  longint unsigned issued[0:15];  // by issue before and now
+  logic [1:0] was_issue;
+
   // The states of the smaller machines, numbered as the reader of the counts names them.
-  wire [2:0] issue_state = !issue[1] ? 3'd0 : issue[0] ? 3'd2 : 3'd1;
-  wire [2:0] image_state = image_loader[1] ? 3'd1 : image_loader[0] ? 3'd2 : 3'd0;
-  wire [2:0] weight_state = weight_loader[2] ? (weight_loader[0] ? 3'd2 : 3'd1) : weight_loader[1] ? 3'd3 : 3'd0;
-  wire [2:0] unload_state = unload[0] ? 3'd3 : unload[1] ? 3'd2 : unload[2] ? 3'd1 : 3'd0;
-  reg [2:0] was_sequencer, was_issue, was_image, was_weight, was_unload;
-  reg [3:0] was_error;
+  function automatic [2:0] state_of(input integer machine, input view_t view);
+    case (machine)
+      0: state_of = view.sequencer;
+      2: state_of = view.image_loader[1] ? 3'd1 : view.image_loader[0] ? 3'd2 : 3'd0;
+      3: state_of = view.weight_loader[2] ? (view.weight_loader[0] ? 3'd2 : 3'd1) : view.weight_loader[1] ? 3'd3 : 3'd0;
+      default: state_of = view.unload[0] ? 3'd3 : view.unload[1] ? 3'd2 : view.unload[2] ? 3'd1 : 3'd0;
+    endcase
+  endfunction
+
+  function automatic [2:0] issue_of(input [1:0] value);
+    issue_of = !value[1] ? 3'd0 : value[0] ? 3'd2 : 3'd1;
+  endfunction
+
+  // Count `times` clocks from view `from` to view `to`.
+  task automatic count(input view_t from, input view_t to, input longint unsigned times);
+    reg [EVENTS-1:0] met;
+    for (integer machine = 0; machine < MACHINES; machine = machine + 1)
+      if (machine != ISSUE) moves[{machine[2:0], state_of(machine, from), state_of(machine, to)}] += times;
+    met = {
+      1'b0,
+      to.clear && state_of(4, to) == 3'd2,
+      to.clear && to.sequencer != IDLE,
+      to.sequencer == WAIT && state_of(3, to) == 3'd2,
+      to.sequencer == WAIT && state_of(2, to) == 3'd1,
+      to.write_request == 2'b01,
+      to.write_request == 2'b10,
+      to.handshakes[1:0] == 2'b10,
+      to.handshakes[3:2] == 2'b10,
+      to.handshakes[5:4] == 2'b10,
+      to.handshakes[7:6] == 2'b10,
+      to.handshakes[7:6] == 2'b01,
+      to.handshakes[9:8] == 2'b10,
+      to.handshakes[9:8] == 2'b01
+    };
+    if (met != 0)
+      for (integer event_number = 0; event_number < EVENTS; event_number = event_number + 1)
+        if (met[event_number]) events[event_number] += times;
+  endtask
 
   initial begin
     for (index = 0; index < MACHINES * 64; index = index + 1) moves[index] = 0;
+    for (index = 0; index < 16; index = index + 1) issued[index] = 0;
     for (index = 0; index < EVENTS; index = index + 1) events[index] = 0;
     for (index = 0; index < 16; index = index + 1) errors[index] = 0;
     for (index = 0; index < OPTIONS; index = index + 1) chosen[index] = 0;
@@ -75,64 +126,54 @@ module engine_watch #(
   end
 
   always @(posedge clk) begin
-    clocks = clocks + 1;
-    if (rst) begin
-      if (alive && known && was_sequencer != IDLE) events[13] = events[13] + 1;
-      known = 0;
-    end else begin
-      alive = 1;
-      if (counting && known) begin
-        moves[{3'd0, was_sequencer, sequencer}] = moves[{3'd0, was_sequencer, sequencer}] + 1;
-        moves[{3'd1, was_issue, issue_state}] = moves[{3'd1, was_issue, issue_state}] + 1;
-        moves[{3'd2, was_image, image_state}] = moves[{3'd2, was_image, image_state}] + 1;
-        moves[{3'd3, was_weight, weight_state}] = moves[{3'd3, was_weight, weight_state}] + 1;
-        moves[{3'd4, was_unload, unload_state}] = moves[{3'd4, was_unload, unload_state}] + 1;
-        if (handshakes[9:8] == 2'b01) events[0] = events[0] + 1;
-        if (handshakes[9:8] == 2'b10) events[1] = events[1] + 1;
-        if (handshakes[7:6] == 2'b01) events[2] = events[2] + 1;
-        if (handshakes[7:6] == 2'b10) events[3] = events[3] + 1;
-        if (handshakes[5:4] == 2'b10) events[4] = events[4] + 1;
-        if (handshakes[3:2] == 2'b10) events[5] = events[5] + 1;
-        if (handshakes[1:0] == 2'b10) events[6] = events[6] + 1;
-        if (write_request == 2'b10) events[7] = events[7] + 1;
-        if (write_request == 2'b01) events[8] = events[8] + 1;
-        if (sequencer == WAIT && image_state == 3'd1) events[9] = events[9] + 1;
-        if (sequencer == WAIT && weight_state == 3'd2) events[10] = events[10] + 1;
-        if (clear && sequencer != IDLE) events[11] = events[11] + 1;
-        if (clear && unload_state == 3'd2) events[12] = events[12] + 1;
-        if (error != 0 && was_error == 0) errors[error] = errors[error] + 1;
-        if (layer_start) begin
-          layers[layer] = layers[layer] + 1;
-          for (index = 0; index < 12; index = index + 1) if (options[index]) chosen[index] = chosen[index] + 1;
-          chosen[12+{3'd0, read_bank0}] = chosen[12+{3'd0, read_bank0}] + 1;
-          chosen[16+{3'd0, write_bank}] = chosen[16+{3'd0, write_bank}] + 1;
-        end
-      end
-      if (!known || was_sequencer != sequencer) since = clocks - 1;
-      known = 1;
-    end
+    now = {
+      image_done, clear, error, write_request, handshakes, unload, weight_loader, image_loader, sequencer
+    };
     if (logging) begin
       if (halt && known && sequencer != IDLE)
-        $fwrite(words, "H %0d %0d %0d %0d %0d %0d\n", clocks - 1, sequencer, layer, images, error, since);
+        $fwrite(words, "H %0d %0d %0d %0d %0d %0d\n", clocks, sequencer, layer, images, error, since);
       if (images == image) begin
-        if (layer_start) $fwrite(words, "S %0d %0d\n", clocks - 1, layer);
+        if (layer_start) $fwrite(words, "S %0d %0d\n", clocks, layer);
         if (result_write)
-          $fwrite(words, "W %0d %0d %0d %0d %0h %0h\n", clocks - 1, layer, result_last, result_address, result_word,
+          $fwrite(words, "W %0d %0d %0d %0d %0h %0h\n", clocks, layer, result_last, result_address, result_word,
               result_answer);
       end
     end
-    if (image_done && !rst) images = images + 1;
-    was_sequencer = sequencer;
-    was_issue = issue_state;
-    was_image = image_state;
-    was_weight = weight_state;
-    was_unload = unload_state;
-    was_error = error;
+    if (known) issued[{was_issue, issue}] += 1;
+    was_issue = issue;
+    if (known && !rst && now == was) begin
+      same = same + 1;
+    end else begin
+      if (counting && same != 0) count(was, was, same);
+      same = 0;
+      if (rst) begin
+        if (known && was.sequencer != IDLE) events[EVENTS-1] += 1;
+      end else begin
+        if (counting && known) begin
+          count(was, now, 1);
+          if (now.error != 0 && was.error == 0) errors[now.error] += 1;
+          if (layer_start) begin  // which lasts a clock, in a state of its own
+            layers[layer] += 1;
+            for (index = 0; index < 12; index = index + 1) if (options[index]) chosen[index] += 1;
+            chosen[12+{3'd0, read_bank0}] += 1;
+            chosen[16+{3'd0, write_bank}] += 1;
+          end
+        end
+        if (!known || now.sequencer != was.sequencer) since = clocks;
+        if (now.done) images = images + 1;
+      end
+      known = !rst;
+      was = now;
+    end
+    clocks = clocks + 1;
   end
 
   final begin
     if (logging) $fclose(words);
     if (counting) begin
+      if (same != 0) count(was, was, same);
+      for (index = 0; index < 16; index = index + 1)
+        moves[{ISSUE[2:0], issue_of(index[3:2]), issue_of(index[1:0])}] += issued[index];
       file = $fopen(counts_file, "w");
       for (index = 0; index < MACHINES * 64; index = index + 1)
         if (moves[index] != 0)

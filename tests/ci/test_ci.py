@@ -18,7 +18,7 @@ from codesign.accel.engine import EnginePoint, compile_program
 from codesign.accel.engine.draw import draw_network
 from codesign.ci import Check, check_rtl, rtl_folder, write_junit
 from codesign.cli.app import app
-from codesign.config import RegistersConfig, RtlConfig
+from codesign.config import EngineSimulateConfig, RegistersConfig, RtlConfig
 from codesign.errors import DataError
 from codesign.ir import Layer, LutNetwork, Topology
 from codesign.ir.integer import evaluate_integer
@@ -27,6 +27,7 @@ from codesign.rtl.engine import generate
 from codesign.simulate import write_bench
 from codesign.simulate.engine_bench import write_engine_bench
 from codesign.simulate.engine_failure import CLOCKS_AFTER
+from codesign.simulate.engine_stage import simulate_engine
 from codesign.testing import structured_network
 
 
@@ -191,3 +192,33 @@ def test_nothing_that_trains_is_imported():
     code = "import sys, codesign.ci, codesign.cli.ci; print(sorted({'torch', 'brevitas'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.sim
+@pytest.mark.slow
+def test_an_engine_that_hangs_is_given_up_and_its_state_is_named(engine, copy, tmp_path):
+    folder = copy(engine)
+    path = folder / "rtl" / "engine_sequencer.v"
+    ends = "WAIT: if (layer_done) state"
+    assert ends in path.read_text()
+    path.write_text(path.read_text().replace(ends, "WAIT: if (layer_done & (layer == 6'd0)) state"))
+    detail = {check.name: check for check in check_rtl(folder, work=tmp_path / "ci", cocotb=False)}[
+        "golden images"
+    ].detail
+    assert detail.startswith("the engine broke a rule: it is still busy") and "image 0: 0 of its " in detail
+    found = re.search(
+        r"core\.sequencer\.state is WAIT of layer 1 'l1' \(\w+\) from clock (\d+) until .* clock (\S+)", detail
+    )
+    assert found and int(found[2].replace(",", "")) > 100_000 + int(found[1]), detail
+    with Waves(next((tmp_path / "ci" / "waves").glob("waves.fst"))) as traced:
+        assert traced.value("core.sequencer.state", 10 * int(found[1]) + 20) == 5
+    point = EnginePoint(2, 2, 3, 3, bank_depth=64, weight_depth=256, accumulator_bits=20)
+    drawn, images = draw_network(point, np.random.default_rng(3), layers=2, size=4)
+    program = compile_program(drawn, point)
+    config = EngineSimulateConfig(stress_vectors=0, cocotb=False)
+    answers = evaluate_integer(drawn, images)
+    waves = tmp_path / "waves"
+    result = simulate_engine(folder, program, images, answers, config=config, work=tmp_path / "work", waves=waves)
+    assert any("core.sequencer.state is WAIT of layer 1" in problem for problem in result.problems)
+    assert (waves / "waves.fst").is_file() and result.coverage is not None
+    assert result.coverage.groups[0].counts["sequencer UNLOAD"] == 0
