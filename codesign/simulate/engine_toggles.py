@@ -132,7 +132,10 @@ def read_saif(path: Path) -> Activity:
         group = _group(net.path)
         bits[group] += 1
         changes[group] += net.changes
-    rates = {group: changes[group] / bits[group] / clocks for group in GROUPS if bits[group]}
+    try:
+        rates = {group: changes[group] / bits[group] / clocks for group in GROUPS if bits[group]}
+    except OverflowError:
+        raise DataError(f"{path} is no SAIF file that can be read: its counts are beyond all simulations") from None
     return Activity(clocks, rates, nets)
 
 

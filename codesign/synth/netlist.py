@@ -110,6 +110,8 @@ class Netlist:
         self.log = log
         self.cells: list[_Cell] = []
         for name, cell in module["cells"].items():
+            if not isinstance(cell["type"], str):
+                raise TypeError(f"the type of cell {name!r} is {cell['type']!r}")
             if cell["type"] in _FREE:
                 continue
             inputs: list[tuple[str, int]] = []
@@ -123,7 +125,9 @@ class Netlist:
                     outputs += wires
             self.cells.append(_Cell(name, cell["type"], tuple(inputs), tuple(outputs)))
         self.driver = {wire: cell for cell in self.cells for wire in cell.outputs}
-        self._names = module["netnames"]
+        self._names = {
+            name: tuple(bit for bit in net["bits"] if isinstance(bit, int)) for name, net in module["netnames"].items()
+        }
 
     def types(self) -> Counter[str]:
         """Cells by type."""
@@ -206,7 +210,7 @@ class Netlist:
         """
         order = {block: i for i, block in enumerate(blocks)}
         out: dict[str, int] = {}
-        for name, net in self._names.items():
+        for name, wires in self._names.items():
             instance, dot, rest = name.partition(".")
             if name in last:
                 block = len(blocks) - 1
@@ -218,7 +222,7 @@ class Netlist:
                 block = order.get(instance, 0) - 1
             if block < 0 or _AUTONAME.search(name):
                 continue
-            for wire in net["bits"]:
+            for wire in wires:
                 cell = self.driver.get(wire)
                 if cell is not None and cell.is_register:
                     out[cell.name] = block

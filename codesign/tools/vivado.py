@@ -127,7 +127,7 @@ def parse_utilization(report: Path, *, log: Path) -> Utilization:
     return Utilization(int(luts), int(ffs), int(muxes), carries, brams, int(dsps), sizes)
 
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,6})?")
 _CLOCK = re.compile(r"^\S+\s+\{\s*[\d.]+\s+[\d.]+\s*\}\s+([\d.]+)\s+([\d.]+)\s*$", re.MULTILINE)
 
 
