@@ -181,5 +181,5 @@ def _conv_defects(topology: ConvTopology) -> Iterator[Illegal[ConvTopology]]:
             yield Illegal(changed(index, stride=0), "a stride of 0", (name, "stride"))
             yield Illegal(changed(index, padding=-1), "padding of -1", (name, "padding"))
         if index < last and layer.weighted:
-            yield Illegal(changed(index, bits=9), "outputs of 9 bits", (name, "bits"))
+            yield Illegal(changed(index, bits=9), "outputs of 9 bits", ("bits", "9"))
             yield Illegal(changed(index, bits=None), "sums within the network", (name,))
