@@ -110,6 +110,7 @@ def structure(columns: Mapping[str, Array], family: str) -> Structure:
     multipliers = np.where(pairs, n // 2, n)
     shifted = dsp & (acc > _FACTOR_BITS[family])
     scalers = c["requantizers"].astype(np.int64)
+    further = scalers - 1  # beside the one that every engine has, which answers go through as well
     dsps = np.where(hard, multipliers, 0) + scalers * (dsp + shifted.astype(np.int64))
 
     # Memories.
@@ -184,9 +185,11 @@ def structure(columns: Mapping[str, Array], family: str) -> Structure:
         "accumulators.weight_stationary": when(stationary, sums),
         "requantizer.serial": when(rows > 1, sums),
         "requantizer.word": plain(word),
-        "requantizer.soft": when(~dsp, scalers * scaled),
-        "requantizer.split": when(shifted, scalers * scaled),
-        "requantizer.bias": plain(scalers * biased),
+        "requantizer.soft": when(~dsp, scaled),
+        "requantizer.split": when(shifted, scaled),
+        "requantizer.bias": plain(biased),
+        "requantizer.further": plain(further * biased),
+        "requantizer.further_soft": when(~dsp, further * scaled),
         "memories.lut_ram": plain(ram_luts),
         "memories.multiplexers": plain(mux_bits),
         "memories.selects": plain(selects),
@@ -213,10 +216,12 @@ def structure(columns: Mapping[str, Array], family: str) -> Structure:
         "accumulators.sums": plain(sums),
         "requantizer.serial": plain(sums),
         "requantizer.word": plain(word),
-        "requantizer.sum": plain(scalers * acc),
-        "requantizer.soft": when(~dsp, scalers * scaled),
-        "requantizer.split": when(shifted, scalers * scaled),
-        "requantizer.bias": plain(scalers * biased),
+        "requantizer.sum": plain(acc),
+        "requantizer.soft": when(~dsp, scaled),
+        "requantizer.split": when(shifted, scaled),
+        "requantizer.bias": plain(biased),
+        "requantizer.further": plain(further * (acc + biased)),
+        "requantizer.further_soft": when(~dsp, further * scaled),
         "memories.read": plain(read_bits),
         "memories.selects": plain(selects),
         "streams.image": plain(held_image),
