@@ -20,7 +20,7 @@ from codesign.errors import DataError
 from codesign.resources import resource_dir
 from codesign.rtl import Design
 from codesign.simulate.bench import HARNESS_FILES, bench_header
-from codesign.simulate.cache import BuildCache, digest
+from codesign.simulate.cache import BuildCache, digest, file_digest
 from codesign.simulate.traced import STAND_INS, Trace, libraries, stand_ins
 from codesign.tools import run
 from codesign.tools.verilator import Verilator
@@ -214,13 +214,12 @@ class _Runtime:
 
 
 def _toolchain(verilator: Verilator) -> list[str]:
-    """Return what tells one Verilator and C++ compiler from another."""
-    stamps: list[str] = []
-    for program in (shutil.which("c++"), verilator.path, verilator.path.with_name("verilator_bin")):
-        path = Path(program or "c++").resolve()
-        state = path.stat() if path.exists() else None
-        stamps.append(f"{path} {state.st_size} {state.st_mtime_ns}" if state else str(path))
-    return ["1", verilator.version, platform.machine(), *stamps]
+    """Return what tells one Verilator and C++ compiler from another: their bytes, not where and when they came there.
+
+    A runner of continuous integration installs the same tools anew for every run, and must still find what it built.
+    """
+    programs = (Path(shutil.which("c++") or "c++"), verilator.path, verilator.path.with_name("verilator_bin"))
+    return ["2", verilator.version, platform.machine(), *map(file_digest, programs)]
 
 
 def _contents(design: Sourced, folder: Path) -> list[str | bytes]:

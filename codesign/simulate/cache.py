@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable
-from hashlib import sha256
+from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["BuildCache", "cache_folder", "digest"]
+__all__ = ["BuildCache", "cache_folder", "digest", "file_digest"]
 
 LIMIT_BYTES = 1 << 30
 """Size above which the entries that were used longest ago are removed."""
@@ -24,12 +25,28 @@ def cache_folder() -> Path:
 
 def digest(parts: Iterable[str | bytes]) -> str:
     """Return the sha256 of `parts`, each preceded by its length, so that no two lists of parts share one."""
-    state = sha256()
+    state = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
         state.update(f"{len(data)}:".encode())
         state.update(data)
     return state.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file's bytes, read once as long as it is not written; "" where there is none."""
+    resolved = path.resolve()
+    try:
+        state = resolved.stat()
+    except OSError:
+        return ""
+    return _file_digest(resolved, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache
+def _file_digest(path: Path, size: int, written: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class BuildCache:
