@@ -54,7 +54,8 @@ def ci(
     for name, value in reached:
         console.print(f"  {name}: {value}", markup=False, highlight=False, soft_wrap=True)
     bad = [check.name for check in checks if not check.good]
-    console.print(
-        f"{len(checks) - len(bad)} of {len(checks)} checks passed" + (f"; not: {', '.join(bad)}" if bad else "")
-    )
+    skipped = sum(check.state == "skipped" for check in checks)
+    told = f"{len(checks) - skipped - len(bad)} of {len(checks) - skipped} checks passed"
+    told += f", {skipped} skipped" if skipped else ""
+    console.print(told + (f"; not: {', '.join(bad)}" if bad else ""), soft_wrap=True)
     raise typer.Exit(1 if bad else 0)
