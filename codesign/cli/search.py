@@ -1,4 +1,4 @@
-"""`cods search`: a co-design search from one file to realised hardware and a report."""
+"""`cods search`: a co-design search from one file to built hardware and a report."""
 
 from __future__ import annotations
 
@@ -21,13 +21,18 @@ def register(app: typer.Typer) -> None:
 
 def search(
     config: Annotated[Path, typer.Argument(help="A search configuration (YAML).", metavar="CONFIG")],
-    run: Annotated[Path | None, typer.Option("--run", help="The search's folder; runs/NAME by default.")] = None,
+    run: Annotated[Path | None, typer.Option("--run", help="The search's folder.", show_default="runs/NAME")] = None,
     two_by_two: Annotated[
-        bool, typer.Option("--two-by-two", help="Network and hardware, each searched or not: all four.")
+        bool, typer.Option("--two-by-two", help="Make all four of: network searched or not, hardware searched or not.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Worker processes on this machine beside this one.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes to start on this machine beside this one.")] = 0,
 ) -> None:
-    """Search network and hardware together; what is returned was generated, simulated and synthesised."""
+    """Search a network, its accelerator, or both, for a device under limits; from one file to Verilog and a report.
+
+    What is returned was generated, simulated bit for bit and synthesised.
+
+    Of a family of one's own the report says what was done. After a kill `cods resume RUN` ends at the same result.
+    """
     model = parse_model(SearchConfig, config)
     if two_by_two:
         model = model.model_copy(update={"table": True})
@@ -35,7 +40,7 @@ def search(
 
 
 def resume_search(run: Path, *, workers: int = 0) -> None:
-    """Go on with a search that was interrupted: what was realised is not realised again, and the result is the same."""
+    """Go on with a search that was interrupted: what was built is not built again, and the result is the same."""
     from codesign.search.loop import open_search
 
     model, folder = open_search(run)
