@@ -95,7 +95,7 @@ def verify(
         typer.Option(min=0, help="Random engines with random programs beside an engine's own, 3 by default."),
     ] = None,
     formal: Annotated[
-        bool, typer.Option("--formal", help="Prove a pipeline for every input as well (yosys, ABC).")
+        bool, typer.Option("--formal", help="Prove what can be proven for every input as well (yosys, ABC).")
     ] = False,
     proof_seconds: Annotated[float, typer.Option(min=1.0, help="Time limit of one formal proof.")] = 60.0,
 ) -> None:

@@ -10,6 +10,7 @@ module observe_answers #(
     parameter SLICES = 1,
     parameter LANE_BITS = 1,
     parameter DEPTH_BITS = 4,
+    parameter WORDS = 16,  // of the memory
     parameter ADDRESS = 20,
     parameter LIMIT = 16
 ) (
@@ -86,7 +87,7 @@ module observe_answers #(
   generate
     for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
       wire here = write_address[LANE_BITS+:DEPTH_BITS] == place && (write_address & LANES_LESS_1) == lane;
-      always @(posedge clk) if (write & here) stored[32*lane+:32] <= write_data;
+      always @(posedge clk) if (write & here & (place < WORDS)) stored[32*lane+:32] <= write_data;
     end
   endgenerate
 

@@ -72,7 +72,7 @@ def test_other_families_are_refused(tmp_path):
         class run:
             path = tmp_path
 
-    with pytest.raises(ConfigError, match="--formal is for runs of the family 'pipeline'"):
+    with pytest.raises(ConfigError, match="--formal is for runs of the families 'pipeline' and 'engine'"):
         prove_run(Other())  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Formal proofs of a finished run of the family `pipeline`, with yosys and ABC."""
+"""Formal proofs of a finished run, with yosys and ABC."""
 
 from codesign.verify.formal.result import Proof, Tally, formal_table, require_proven
 from codesign.verify.formal.run import DEFAULT_SECONDS, prove_run

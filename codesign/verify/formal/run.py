@@ -1,4 +1,4 @@
-"""All formal proofs of a finished run, in order: passes, care sets, Verilog, the whole network, netlists."""
+"""All formal proofs of a finished run: of a pipeline from passes to netlists, of an engine its streams and sums."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from codesign.errors import ConfigError, RunError, ToolFailed
-from codesign.line import Line, PipelineLine
+from codesign.line import EngineLine, Line, PipelineLine
 from codesign.rundir import read_json
+from codesign.verify.formal.array import prove_array
 from codesign.verify.formal.netlist import prove_lut_models, prove_netlist, read_flat, read_mapped, synthesise
 from codesign.verify.formal.passes import prove_passes
 from codesign.verify.formal.reach import prove_care
 from codesign.verify.formal.result import Proof, Tally
 from codesign.verify.formal.rtl import prove_joints, prove_stages, read_pipeline
+from codesign.verify.formal.streams import prove_streams
+from codesign.verify.formal.sums import prove_sums
 from codesign.verify.formal.whole import prove_whole
 
 __all__ = ["DEFAULT_SECONDS", "prove_run"]
@@ -28,13 +31,19 @@ _READING_SECONDS = 1800.0
 
 
 def prove_run(line: Line[Any], *, timeout_s: float = DEFAULT_SECONDS) -> tuple[Tally, ...]:
-    """Prove the properties of a run of the family `pipeline`; see docs/verification.md.
+    """Prove the properties of a run of the family `pipeline` or `engine`; see docs/verification.md.
 
     timeout_s: of each proof by itself. A tool that fails leaves what it was asked "not proven"; nothing is raised for
-    what is refuted or not proven: see `require_proven`. Another family is a ConfigError.
+    what is refuted or not proven: see `require_proven`. Another family is a ConfigError. Traces of refuted claims about
+    an engine are written as VCD files to `<run>/formal`.
     """
+    if isinstance(line, EngineLine):
+        with tempfile.TemporaryDirectory(prefix="codesign-formal-") as folder:
+            return tuple(_engine(line, Path(folder), timeout_s))
     if not isinstance(line, PipelineLine):
-        raise ConfigError(f"--formal is for runs of the family 'pipeline'; {line.run.path} is of {line.family!r}")
+        raise ConfigError(
+            f"--formal is for runs of the families 'pipeline' and 'engine'; {line.run.path} is of {line.family!r}"
+        )
     with tempfile.TemporaryDirectory(prefix="codesign-formal-") as folder:
         return tuple(_tallies(line, Path(folder), timeout_s))
 
@@ -62,6 +71,30 @@ def _tallies(line: PipelineLine, work: Path, timeout_s: float) -> Iterator[Tally
     for name in line.config.synth.devices:
         line.notify("verify", f"proving the netlist for {name}", None)
         yield from _guarded(f"Verilog = netlist for {name}", lambda name=name: [_netlist(line, name, work, timeout_s)])
+
+
+def _engine(line: EngineLine, work: Path, timeout_s: float) -> Iterator[Tally]:
+    design, folder = line.design, line.emitted
+    layers, levels = line.program.layers, line.network.input_levels
+    line.notify("verify", "bounding every sum of the program", None)
+    yield prove_sums(
+        folder,
+        design,
+        image=(levels.low, levels.high),
+        stated={layer.name: (layer.sum_low, layer.sum_high) for layer in layers},
+        names=[layer.name for layer in layers],
+    )
+    line.notify("verify", "proving multipliers and adders", None)
+    yield from _guarded(
+        "multipliers and adders are exact",
+        lambda: [prove_array(folder, design, work=work / "a", timeout_s=timeout_s)],
+    )
+    line.notify("verify", "proving accumulators and streams", None)
+    waves = line.run.path / "formal"
+    yield from _guarded(
+        "laws of the streams",
+        lambda: prove_streams(folder, design, work=work / "s", timeout_s=timeout_s, waves=waves),
+    )
 
 
 def _guarded(name: str, prove: Callable[[], Any]) -> Iterator[Tally]:

@@ -23,7 +23,7 @@ _KEPT = (
     "engine_weight_loader",
     "engine_unload",
     "engine_axi_lite",
-    "engine_memory",
+    *("engine_memory", "engine_accumulator"),
 )
 """Modules of which the proofs about streams know the contents; what other instances give is free in every clock."""
 
@@ -153,6 +153,7 @@ def engine_watches(design: EngineDesign) -> list[Watch]:
                 "SLICES": of["ANSWER_SLICES"],
                 "LANE_BITS": of["ANSWER_LANE_BITS"],
                 "DEPTH_BITS": of["ANSWER_ADDRESS"],
+                "WORDS": of["ANSWER_WORDS"],
                 "LIMIT": of["ANSWER_DEPTH"],
             },
             {
@@ -176,7 +177,30 @@ def engine_watches(design: EngineDesign) -> list[Watch]:
             + ("arvalid", "arready", "rvalid", "rready"),
             _inside(bus, "partial=refused answer=s_rdata"),
         ),
+        _sums(of),
     ]
+
+
+def _sums(of: Mapping[str, int]) -> Watch:
+    """What watches the accumulators."""
+    at, memory = "core.accumulator.", r"core\.accumulator\..*memory.*"
+    stationary = of["WEIGHT_STATIONARY"]
+    names = "clk rst maximum early early_pixel valid first last sums sums_out previous"
+    names += " write=weight_stationary.write write_pixel=weight_stationary.write_pixel" if stationary else ""
+    unused = {} if stationary else {"write": at + "rst", "write_pixel": at + "early_pixel"}
+    return Watch(
+        "observe_sums",
+        _SUMS,
+        {name: of[name] for name in ("PE", "ACCUMULATOR", "WEIGHT_STATIONARY", "PSUM_DEPTH", "PSUM_ADDRESS")},
+        {**_inside(at, names), **unused},
+        ("rst", "maximum", "valid", "first", "last", "sums", "sums_out"),
+        {"stored": memory} if stationary else {},
+        {memory: "place"} if stationary else {},
+    )
+
+
+_SUMS = "accumulators"
+_NAMES = {_SUMS: "no running sum wraps that fits its accumulator"}
 
 
 _BUS = (
@@ -190,6 +214,8 @@ _ASSUMED = {
     "weights (s_axis_weight)": "a load is asked for when the one before is in use, and fits the memories",
     "answers (m_axis)": "answers are asked for when the ones before are out, none is written meanwhile, all lie in "
     "their memory, and ANSWERS stays",
+    "accumulators": "each running sum fits, which is proven of the program; a partial sum is read for its next tap, "
+    "at least three clocks after the one before, as the order of operands is made",
     "registers (s_axi)": "a write on offer stays on offer until it is taken, as AXI demands of masters",
 }
 
@@ -235,4 +261,9 @@ def prove_streams(
         except ToolFailed as problem:
             proofs = [Proof(watch.about, "not proven", "", 0, str(problem))]
         note = f"Assumed: {_ASSUMED[watch.about]}."
-        yield Tally.of(f"law of the stream: {watch.about}", proofs, seconds=time.monotonic() - started, note=note)
+        yield Tally.of(
+            _NAMES.get(watch.about, f"law of the stream: {watch.about}"),
+            proofs,
+            seconds=time.monotonic() - started,
+            note=note,
+        )
