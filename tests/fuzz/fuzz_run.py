@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fuzz_guard import limit_memory
 from fuzz_parsers import PARSERS
-from fuzz_properties import PROPERTIES
+from fuzz_properties import EXAMPLES, PROPERTIES
 
 WALL_LIMIT_S = 300.0
 """Seconds of real time that one input may take before its process is killed."""
@@ -197,12 +197,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for one in failures:
         print(f"FAILED {one.target}, seed {one.seed}, input {one.number}: {one.text}\n  again: {one.again}")
     width = max(map(len, counts))
+    total = 0
     for target, count in counts.items():
         bad = sum(one.target == target for one in failures)
-        print(f"{target:{width}}  {count:7d} inputs{f', {bad} failed' if bad else ''}")
-    total = sum(counts.values())
+        inputs = count * inputs_each(target)
+        print(f"{target:{width}}  {inputs:7d} inputs{f', {bad} failed' if bad else ''}")
+        total += inputs
     print(f"{total} inputs, {len(failures)} failed, {time.monotonic() - begin:.0f} s, seed {options.seed}")
     return 1 if failures else 0
+
+
+def inputs_each(target: str) -> int:
+    """Values that one numbered input of a target stands for: drawn values, or programs on one engine."""
+    if target == "engines":
+        return int(engine_fuzzer().PROGRAMS)
+    return EXAMPLES if target in PROPERTIES else 1
 
 
 def engines(arguments: Sequence[str]) -> int:
