@@ -141,7 +141,7 @@ def _first(log: _Log, layers: Sequence[GoldenLayer], failed: Failed) -> _Found:
     wrong = _first_word(log, layers)
     if wrong is not None:
         return _Found(wrong.clock, f"{image}: {wrong.text}")
-    stop = next((stop for stop in log.stops if stop[3] == failed.ordinal), None)
+    stop = next((stop for stop in log.stops if stop[3] >= failed.ordinal), None)  # it may hang after its answers
     if stop is not None:
         clock, state, layer, _, _, since = stop
         name = SEQUENCER[state]

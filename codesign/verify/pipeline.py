@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from codesign.errors import MismatchError
-from codesign.ir import encode, evaluate, evaluate_codes
+from codesign.ir import encode, evaluate, evaluate_codes, load
+from codesign.ir.text import digest
 from codesign.line import PipelineLine
 from codesign.verify.checks import Steps
 
@@ -85,6 +86,9 @@ def _vectors(line: PipelineLine) -> int:
     for name, text in golden_vectors(line.design, inputs, answers).items():
         if (line.emitted / "vectors" / name).read_text(encoding="ascii") != text:
             raise MismatchError(f"{line.emitted / 'vectors' / name} does not hold the answers of the optimized tables")
+    kept = line.emitted / "vectors" / "network.npz"
+    if kept.is_file() and digest(load(kept)) != digest(line.optimized):
+        raise MismatchError(f"{kept} does not hold the optimized tables")
     return len(x)
 
 

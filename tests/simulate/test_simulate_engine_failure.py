@@ -145,6 +145,8 @@ def test_a_hang_a_count_and_the_way_out_are_told_apart(folder: Path, said: Said)
     hung = said([*cut, ["S", "1100", "1"], ["H", "200500", "5", "1", "1", "0", "1101"]])[0]
     assert f"core.sequencer.state is WAIT of layer 1 '{layers[1].name}'" in hung
     assert "from clock 1,101 until the run was stopped at clock 200,500" in hung
+    after = said([*lines, ["H", "200500", "5", "2", "2", "0", "1301"]], 2)[0]
+    assert f"core.sequencer.state is WAIT of layer 2 '{layers[2].name}'" in after and "from clock 1,301" in after
     assert "takes other cycles (core.counters.layer_cycles); it starts at clock 1,100" in said(lines, 1)[0]
     assert "what follows is not (core.unload, m_axis_tdata)" in said(lines)[0]
     assert "after layer 0" in said(cut)[0] and "nothing follows" in said(cut)[0]
