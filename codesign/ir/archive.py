@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,11 +63,12 @@ def read_archive(path: Path, keys: Sequence[str], *, version: int) -> tuple[dict
     if stated != content_digest(arrays):
         raise DataError(f"{path} was changed after it was written (its digest does not match); extract it again")
     try:
-        header = json.loads(arrays.pop("header").tobytes())
+        value: object = json.loads(arrays.pop("header").tobytes())
     except (ValueError, RecursionError) as problem:
         raise DataError(f"{path} does not describe a network ({problem}); extract it again") from None
-    if not isinstance(header, dict):
+    if not isinstance(value, dict):
         raise DataError(f"{path} does not describe a network (its header is no mapping); extract it again")
+    header = cast("dict[str, Any]", value)
     if header.get("version") != version:
         raise DataError(f"{path} has format version {header.get('version')}; this codesign reads {version}")
     return header, arrays
