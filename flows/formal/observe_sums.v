@@ -98,7 +98,7 @@ module observe_sums #(
   assign lemma_the_sum_is_in_its_place = ~follows | ~open | pending | (&stored_same);
   assign lemma_the_sum_is_read = ~follows | ~(was_early & (pixel == place) & open) | (&read_same);
   assign lemma_exact_sums_fit = ~known | (&exact_fits);
-  assign lemma_writes_are_due = (~open | known) & (~pending | due) &
+  assign lemma_writes_are_due = (~follows | ~(open | pending) | (place < PSUM_DEPTH)) & (~open | known) & (~pending | due) &
       (~follows | place >= PSUM_DEPTH | ((write & (write_pixel == place)) == pending));
   assign cover_a_third_tap = due & (taps == 2'd3) & ~maximum;
 

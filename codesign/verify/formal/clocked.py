@@ -14,7 +14,7 @@ from codesign.tools.find import find
 from codesign.tools.process import run
 from codesign.verify.formal.aig import FALSE, TRUE, Aig
 from codesign.verify.formal.machine import Machine
-from codesign.verify.formal.prove import Answer, Question, ask
+from codesign.verify.formal.prove import Question, ask
 from codesign.verify.formal.result import Proof
 from codesign.verify.formal.waves import write_vcd
 
@@ -66,12 +66,13 @@ def prove_claims(
     aig = machine.aig
     given = [literal for o, kind in assumed for literal in machine.said(o, kind).values()]
     claims = {n: c for o in observers for kind in kinds for n, c in machine.said(o, kind).items()}
-    lemmas = [c for o in observers for c in machine.said(o, "lemma").values()] + machine.ties(observers)
+    lemmas = [c for o in observers for c in machine.said(o, "lemma").values()]
+    lemmas.append(aig.all_(machine.ties(observers)))
     names = {name: f"{subject}: {name.replace('_', ' ')}" for name in claims}
-    answer = _induct(machine, [*claims.values(), *lemmas], given, work=work / "induction", timeout_s=timeout_s)
+    inductive = _induct(machine, [*claims.values(), *lemmas], given, work=work / "induction", timeout_s=timeout_s)
     _, holds = machine.under(given)
     counted = aig.and_(machine.running, holds)
-    if answer.status == "never":
+    if inductive:
         proofs = [Proof(text, "proven", _INDUCTION, 0) for text in names.values()]
     else:
         broken = {name: aig.and_(counted, claim ^ 1) for name, claim in claims.items()}
@@ -99,8 +100,8 @@ def prove_claims(
     return proofs
 
 
-def _induct(machine: Machine, facts: Sequence[int], given: Sequence[int], *, work: Path, timeout_s: float) -> Answer:
-    """Ask whether a fact can fail in the clock after the reset, or in the clock after one in which all of them hold.
+def _induct(machine: Machine, facts: Sequence[int], given: Sequence[int], *, work: Path, timeout_s: float) -> bool:
+    """Whether all facts hold in the clock after the reset, and in the clock after one in which all of them hold.
 
     What is given holds in both clocks; in the first of the two after a reset it does not count.
     """
@@ -122,8 +123,13 @@ def _induct(machine: Machine, facts: Sequence[int], given: Sequence[int], *, wor
         assumed += aig.copy_into(two, given, after)
         holds = two.all_(assumed)
         bad += [two.and_(holds, fact ^ 1) for fact in aig.copy_into(two, facts, after)]
-    wrong = two.any_(bad)
-    return ask(two, [Question("a fact", wrong)], work=work, timeout_s=timeout_s)[0]
+    whole = ask(two, [Question("any fact", two.any_(bad))], work=work, timeout_s=timeout_s, quick=True)[0]
+    if whole.status != "open":
+        return whole.status == "never"
+    # Too much at once: fact by fact, with all of them given before.
+    count = len(facts)
+    questions = [Question(f"fact {k}", two.or_(bad[k], bad[count + k])) for k in range(count)]
+    return all(answer.status == "never" for answer in ask(two, questions, work=work, timeout_s=timeout_s))
 
 
 def _covered(

@@ -15,7 +15,7 @@ from codesign.verify.formal.elaborate import Module, run_script
 from codesign.verify.formal.machine import Machine, Observer
 from codesign.verify.formal.result import Proof, Tally
 
-__all__ = ["Watch", "prove_streams", "read_watched"]
+__all__ = ["Watch", "engine_watches", "prove_streams", "read_watched"]
 
 _KEPT = (
     "engine_core",
@@ -194,7 +194,7 @@ def _sums(of: Mapping[str, int]) -> Watch:
         {name: of[name] for name in ("PE", "ACCUMULATOR", "WEIGHT_STATIONARY", "PSUM_DEPTH", "PSUM_ADDRESS")},
         {**_inside(at, names), **unused},
         ("rst", "maximum", "valid", "first", "last", "sums", "sums_out"),
-        {"stored": memory} if stationary else {},
+        {"stored": memory, "pixel": at + "weight_stationary.pixel"} if stationary else {},
         {memory: "place"} if stationary else {},
     )
 
@@ -230,15 +230,22 @@ def _inside(at: str, names: str) -> dict[str, str]:
 
 
 def prove_streams(
-    folder: Path, design: EngineDesign, *, work: Path, timeout_s: float, waves: Path | None = None
+    folder: Path,
+    design: EngineDesign,
+    *,
+    work: Path,
+    timeout_s: float,
+    waves: Path | None = None,
+    watches: Sequence[Watch] | None = None,
 ) -> Iterator[Tally]:
     """Prove, on the Verilog of `folder`, what flows/formal says of each stream; a tally a stream.
 
     The modules at the streams stand in the emitted design, with its parameters and its wiring to the ports; all other
-    modules are left out, what they give is free. waves: where traces of refuted claims are written.
+    modules are left out, what they give is free. waves: where traces of refuted claims are written. watches: some of
+    `engine_watches`; all where None.
     """
     started = time.monotonic()
-    watches = engine_watches(design)
+    watches = engine_watches(design) if watches is None else watches
     modules, observers = read_watched(
         folder, design.sources, design.top, watches, kept=_KEPT, work=work / "read", timeout_s=1800.0
     )
