@@ -28,6 +28,7 @@ def write_search_report(run: Path) -> None:
     rows = [json.loads(line) for line in (run / "evaluations.jsonl").read_text(encoding="utf-8").splitlines()]
     arm = result["arms"][result["best"]]
     words, figure = words_of(result), result["figure"]
+    designs = [one for each in result["arms"].values() for one in each["designs"]]
     plots = embed(
         evaluated=evaluated_plot(
             rows, figure=figure, arm=result["best"], realised="built" if words.built else "judged"
@@ -46,6 +47,10 @@ def write_search_report(run: Path) -> None:
             best=arm["best"],
             words=words,
             names=_letters(result),
+            known={
+                "accuracy": any(one["accuracy"] is not None for one in designs),
+                "luts": any("luts" in one["measured"] for one in designs),
+            },
             drops=drop_rows(arm["drops"]),
             figures=[(name, *arm["best"]["figures"][name]) for name in _SHOWN if name in arm["best"]["figures"]],
             table=comparison_rows(result),
@@ -118,7 +123,10 @@ def rival_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def result_tables(result: Mapping[str, Any]) -> list[Table]:
     """What `cods search` prints at its end."""
-    return [_best_table(result), _comparison_table(result), *([_rival_table(result)] if result["rivals"] else [])]
+    found = [_best_table(result)]
+    if result["baseline"]:
+        found.append(_comparison_table(result))
+    return [*found, *([_rival_table(result)] if result["rivals"] else [])]
 
 
 def _best_table(result: Mapping[str, Any]) -> Table:

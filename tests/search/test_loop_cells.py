@@ -16,6 +16,7 @@ from codesign.accel.engine.validate import validate
 from codesign.config.search import SearchConfig
 from codesign.errors import ConfigError, SpaceError
 from codesign.ir.integer_random import random_network
+from codesign.report.search_page import drop_rows
 from codesign.search.loop import ARMS, Log, run_search
 from codesign.search.loop.cells import CellNetworks
 from codesign.search.loop.networks import widest
@@ -46,7 +47,7 @@ def table() -> Accuracies:
     features = cell_features(space.all_operations())
     rough = 70 + 3 * features[:, 31] + 2 * features[:, 30] - features[:, 32] + 2 * features[:, 34]
     truth = np.minimum(rough, 95) + np.random.default_rng(0).normal(0, 0.2, len(rough))
-    archs = tuple(space.arch(space.choices.point(number)) for number in range(space.choices.size))
+    _, archs = loop_cells._known_of(space.text())
     return Accuracies("cifar10", archs, truth, truth + 5, ())
 
 
@@ -76,8 +77,8 @@ def config_of(folder, **changes):
     plain = {
         "name": "cells",
         "device": "ecp5-85f",
-        "hardware": {"space": "few.yaml", "method": "genetic", "evaluations": 45},
-        "network": {"space": "nasbench201", "accuracy": "cifar10", "evaluations": 60, "options": {"steps": 20}},
+        "hardware": {"space": "few.yaml", "method": "genetic", "evaluations": 40},
+        "network": {"space": "nasbench201", "accuracy": "cifar10", "evaluations": 44, "options": {"steps": 8}},
         "loop": {"rounds": 2, "draw": 3, "shortlist": 2},
         "rivals": False,
     }
@@ -87,12 +88,14 @@ def config_of(folder, **changes):
 
 
 def test_the_two_by_two_at_equal_budgets(made, tmp_path):
-    result = run_search(config_of(tmp_path, table=True), tmp_path / "run", folder=tmp_path, runner=Told(exact))
+    said = []
+    config = config_of(tmp_path, table=True)
+    result = run_search(config, tmp_path / "run", folder=tmp_path, runner=Told(exact), tell=said.append)
     arms = result["arms"]
     assert list(arms) == list(ARMS)
-    assert [arms[a]["evaluations"] for a in ("both", "hardware", "network", "neither")] == [45, 45, 0, 0]
+    assert [arms[a]["evaluations"] for a in ("both", "hardware", "network", "neither")] == [40, 40, 0, 0]
     assert [arms[a]["network_evaluations"] for a in ("hardware", "neither")] == [1, 1]
-    assert all(arms[a]["network_evaluations"] <= 60 for a in ("both", "network"))
+    assert all(arms[a]["network_evaluations"] <= 44 for a in ("both", "network"))
     reference = arms["neither"]["best"]
     for arm in arms.values():
         assert arm["best"]["accuracy"] >= reference["accuracy"] - 0.5
@@ -103,21 +106,28 @@ def test_the_two_by_two_at_equal_budgets(made, tmp_path):
     assert reference["hardware"] == arms["network"]["best"]["hardware"]
     rows = [json.loads(line) for line in (tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()]
     costed = [row for row in rows if row["arm"] == "both" and row["phase"] not in ("network", "realise")]
-    assert len({(row["network"], row["number"]) for row in costed}) == len(costed) == 45
+    assert len({(row["network"], row["number"]) for row in costed}) == len(costed) == 40
     looked_up = [row["network"] for row in rows if row["arm"] == "both" and row["phase"] == "network"]
     assert len(set(looked_up)) == len(looked_up) == arms["both"]["network_evaluations"]
     page = (tmp_path / "run" / "report.html").read_text()
-    assert all(text in page for text in (*ARMS.values(), "measured over estimated"))
+    assert all(
+        text in page for text in (*ARMS.values(), "measured over estimated", "generated, simulated, synthesised")
+    )
+    assert [(row["round"], row["searches"]) for row in drop_rows(arms["both"]["drops"])] == [(1, 6), (2, 6)]
+    for drop in arms["both"]["drops"]:  # of every gradient search, in units that are named
+        assert drop["figure"] == "edp" and drop["unit"] and all(np.isfinite(drop[k]) for k in ("relaxed", "discrete"))
+    assert "From the relaxed to the discrete network" in page
+    assert any("from the relaxed to the discrete network" in line for line in said)
 
 
 def test_the_agent_is_trained_over_drawn_networks_and_the_same_search_ends_the_same(made, tmp_path):
-    config = config_of(tmp_path, hardware={"method": "agent", "evaluations": 150})
+    config = config_of(tmp_path, hardware={"method": "agent", "evaluations": 90}, loop={"rounds": 1})
     results = [run_search(config, tmp_path / name, folder=tmp_path, runner=Told(exact)) for name in ("first", "second")]
     assert results[0] == results[1]
     arm = results[0]["arms"]["both"]
     rows = [json.loads(line) for line in (tmp_path / "first" / "evaluations.jsonl").read_text().splitlines()]
     trained = {row["network"] for row in rows if row["phase"] == "train"}
-    assert len(trained) > 2 and 140 < arm["evaluations"] <= 150  # few points are valid, and all may be known
+    assert len(trained) > 1 and 80 < arm["evaluations"] <= 90  # few points are valid, and all may be known
     assert {row["phase"] for row in rows} >= {"reference", "train", "propose", "adapt", "network", "realise"}
     assert (tmp_path / "first" / "evaluations.jsonl").read_text() == (
         tmp_path / "second" / "evaluations.jsonl"

@@ -64,7 +64,7 @@ class CellNetworks(Networks):
     included. The test accuracy of the result is read at the end.
     """
 
-    cost_unit = "the median of the cells within the limits"
+    cost_unit = "the median cell's"
 
     def __init__(self, config: SearchConfig, space: CellSpace, **options: Any):
         super().__init__(config, **options)

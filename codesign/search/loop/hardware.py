@@ -300,10 +300,10 @@ class Hardware:
         return kinds[method](problem, seed=self.seed)
 
     def shortlist(self, candidate: Candidate, count: int) -> list[Trial]:
-        """The best points of a network that may win and were not realised in vain."""
+        """The best points of a network that may win and were not realised in vain; of equals those of fewest LUTs."""
         out = self.correction.excluded.get(candidate.label, {})
         done = [t for t in self.histories[candidate.label].trials if t.done and t.number not in out]
-        return sorted(done, key=lambda trial: trial.score)[:count]
+        return sorted(done, key=lambda trial: (trial.score, _luts(trial)))[:count]
 
     def explain_nothing(self, candidate: Candidate) -> SpaceError:
         """Why no evaluated point of a network may win: the budget is contradictory, or the evaluations were too few."""
@@ -356,3 +356,9 @@ class Hardware:
         for trial in trials:
             self.used += 1
             self.log.trial(trial, arm=self.arm, round=self.round, phase=phase, network=network)
+
+
+def _luts(trial: Trial) -> float:
+    """LUTs of a trial, to choose among equals; a user's own cost function may give none."""
+    value: object = trial.figures["luts"].value if "luts" in trial.figures else 0.0
+    return float(value) if isinstance(value, int | float) else 0.0
