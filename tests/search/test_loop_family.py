@@ -17,6 +17,7 @@ from codesign.search.loop import open_search, run_search
 from codesign.search.loop.correction import Correction
 from codesign.search.loop.hardware import Hardware, family_of
 from codesign.search.loop.log import Log
+from codesign.search.loop.start import check_storage
 
 
 def searched(folder, tmp_path, *, runner=None, **options):
@@ -189,6 +190,21 @@ def test_a_start_that_fails_leaves_no_folder(tmp_path, monkeypatch, old, new, me
     monkeypatch.chdir(tmp_path)
     with pytest.raises((CodesignError, OSError), match=message):
         run_search(parse_model(SearchConfig, path), tmp_path / "run", folder=path.parent, workers=1)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["toy"]
+
+
+def test_sqlite_is_for_one_process_and_says_so(tmp_path):
+    config = parse_model(SearchConfig, write_toy(tmp_path / "toy"))
+    said = []
+    for name in ("journal", f"sqlite:///{tmp_path}/a.db"):
+        changed = config.model_copy(update={"storage": name})
+        check_storage(changed, tmp_path / "run", workers=0, tell=said.append)
+    assert len(said) == 1 and "SQLite: this process works alone" in said[0]
+    with pytest.raises(ConfigError, match="cannot serve more than one worker"):
+        check_storage(changed, tmp_path / "run", workers=1, tell=said.append)
+    with pytest.raises(ConfigError, match="for one process alone, sqlite:///PATH; not 'mysql://me:\\*\\*\\*@host/db'"):
+        changed = config.model_copy(update={"storage": "mysql://me:SECRET@host/db"})
+        check_storage(changed, tmp_path / "run", workers=0, tell=said.append)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["toy"]
 
 
