@@ -112,7 +112,7 @@ def main():
     parser.add_argument("--only-test", action="store_true", help="use what is compiled")
     parser.add_argument("--work", type=Path, help="where to run and write results.xml (default: the build folder)")
     parser.add_argument("--bench", type=Path, help="a file of cocotb tests of one's own, in place of those here")
-    parser.add_argument("--watch", type=Path, help="where an engine's states and events are counted (see engine_watch.sv)")
+    parser.add_argument("--watch", type=Path, help="where an engine counts states and events (engine_watch.sv)")
     parser.add_argument("--verilator", type=Path, help="the program to use")
     parser.add_argument(
         "--make", action="append", default=[], help="a further argument of make, such as VARIABLE=value"
