@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from fault_lines import QUICK, config, digests, finished, limit_files, spawn, told, wait
+from fault_lines import ONE_FAMILY, QUICK, config, digests, finished, limit_files, spawn, told, wait
 
 from codesign.line import LINES
 
@@ -42,6 +42,7 @@ def resize(disk: Path, size: int) -> None:
     subprocess.run(["mount", "-o", f"remount,size={pages}", disk], check=True)
 
 
+@ONE_FAMILY
 def test_a_full_disk_is_named_and_nothing_finished_is_lost(undisturbed: tuple[str, Path], small_disk: Path) -> None:
     family, whole = undisturbed
     needed = sum(-(-path.stat().st_size // 4096) * 4096 for path in whole.rglob("*") if path.is_file())
@@ -64,6 +65,7 @@ def test_a_full_disk_is_named_and_nothing_finished_is_lost(undisturbed: tuple[st
     assert digests(run) == digests(whole)
 
 
+@ONE_FAMILY
 def test_a_full_disk_says_so(undisturbed: tuple[str, Path], small_disk: Path) -> None:
     family, whole = undisturbed
     run = Path(shutil.copytree(whole, small_disk / "run"))
@@ -77,6 +79,7 @@ def test_a_full_disk_says_so(undisturbed: tuple[str, Path], small_disk: Path) ->
     assert digests(run) == digests(whole)
 
 
+@ONE_FAMILY
 @pytest.mark.parametrize(
     "size", [pytest.param(0, marks=pytest.mark.slow), 700, pytest.param(6000, marks=pytest.mark.slow)]
 )

@@ -8,7 +8,21 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fault_lines import FAMILIES, HOLD_S, QUICK, config, digests, finished, kill, kill_in, spawn, stages, told, wait
+from fault_lines import (
+    FAMILIES,
+    HOLD_S,
+    ONE_FAMILY,
+    QUICK,
+    config,
+    digests,
+    finished,
+    kill,
+    kill_in,
+    spawn,
+    stages,
+    told,
+    wait,
+)
 
 from codesign.errors import RunError
 from codesign.line import LINES, new_line, open_run
@@ -50,6 +64,7 @@ def test_a_kill_in_every_stage(undisturbed: tuple[str, Path], tmp_path: Path) ->
     assert hits >= 2, "too few kills came while something ran: nothing was tested"
 
 
+@ONE_FAMILY
 def test_a_kill_between_the_two_renames_of_a_stage_that_is_made_anew(
     undisturbed: tuple[str, Path], tmp_path: Path
 ) -> None:
@@ -63,6 +78,7 @@ def test_a_kill_between_the_two_renames_of_a_stage_that_is_made_anew(
     assert digests(run) == digests(whole)
 
 
+@ONE_FAMILY
 def test_half_written_files_are_never_read(undisturbed: tuple[str, Path], tmp_path: Path) -> None:
     """Whatever a killed process left under a temporary name: it is made anew, never taken for finished."""
     family, whole = undisturbed
@@ -84,6 +100,7 @@ def test_half_written_files_are_never_read(undisturbed: tuple[str, Path], tmp_pa
     assert digests(run) == digests(whole)
 
 
+@ONE_FAMILY
 def test_a_second_process_on_a_run_is_refused(undisturbed: tuple[str, Path], tmp_path: Path) -> None:
     """While one process trains, another can neither build nor resume there; afterwards it can."""
     family, whole = undisturbed
