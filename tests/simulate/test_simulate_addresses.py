@@ -12,6 +12,7 @@ from codesign.config import RegistersConfig, RtlConfig
 from codesign.errors import DataError
 from codesign.ir import Encode, Feature, Fixed, Format, Layer, LutNetwork, Neuron, Tables, Topology, encode, load, save
 from codesign.passes import run_passes
+from codesign.report.coverage import address_plot
 from codesign.rtl import emit
 from codesign.simulate.addresses import TableCoverage, table_coverage
 from codesign.testing import structured_network
@@ -72,6 +73,9 @@ def test_addresses_are_those_that_a_walk_through_the_tables_meets(words, tmp_pat
     assert listed["reached"] == sum(sum(row["reached_by_neuron"]) for row in listed["stages"])
     worst = listed["stages"][0]["worst"]
     shares = [row["reached"] / row["possible"] for row in worst]
+    plot = address_plot({"tables": listed})
+    assert [box.name for box in plot.data] == ["l0", "l1"] and min(plot.data[0].y) == pytest.approx(100 * shares[0])
+    assert address_plot(None) is None and address_plot({"tables": None}) is None
     assert shares == sorted(shares) and f"neuron {worst[0]['neuron']}: " in found.lines()[0][1]
 
 
