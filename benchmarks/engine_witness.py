@@ -188,9 +188,10 @@ and channels alike, so a first layer of 3 channels fills it, while ZigZag's arra
 counts the loop iterations that remain after unrolling output and input channels over an ideal array, with the first
 transfer of operands, and takes the best loop order; sequencing, requantization and control are not in it. The engine
 sends an activation word to all rows, so it has no skew, and in output-stationary order it is the ideal array plus
-12 + PE + pipeline clocks a layer, unless a group's sums leave more slowly than they are formed (fewer taps than PE; one requantizer);
-in weight-stationary order sums leave in a pass of their own, PE clocks a pixel, and a partial sum is read, added to and
-written in 3 clocks, which layers of one pixel pay for. The witnesses' figures are estimates of ideal machines; the
+12 + PE + pipeline clocks a layer, unless a group's sums leave more slowly than they are formed (fewer taps than PE,
+with the one requantizer that these engines have); in weight-stationary order sums leave in a pass of their own, PE
+clocks a pixel, and a partial sum is read, added to and written in 3 clocks, which layers of one pixel pay for. The
+witnesses' figures are estimates of ideal machines; the
 law's are what the RTL counted, as integers, everywhere."""
 
 
