@@ -358,8 +358,8 @@ def _preface(args: argparse.Namespace) -> list[str]:
         "the second setting was added knowing it. So was the engine's knob `requantizers`, after a sweep of all "
         "accurate cells had shown that one output a clock kept CIFAR-10 on xc7z020 under 2.66x. With **16 channels**, "
         "the table's own width, an array may be twice as wide and high. The committed defaults hold no such network; "
-        "they have more memory here and are otherwise as committed: weight_depth goes to the next value of the engine's "
-        "space, 4,096, bank_depth and param_depth to what a network needs. The committed default is the stricter test, "
+        "they have more memory here and are otherwise as committed: weight_depth goes to the next value of the "
+        "engine's space, 4,096, bank_depth and param_depth to what a network needs. The committed default is the stricter test, "
         "the wider networks are "
         "nearer to the table.",
         "",

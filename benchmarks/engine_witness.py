@@ -191,8 +191,7 @@ sends an activation word to all rows, so it has no skew, and in output-stationar
 12 + PE + pipeline clocks a layer, unless a group's sums leave more slowly than they are formed (fewer taps than PE,
 with the one requantizer that these engines have); in weight-stationary order sums leave in a pass of their own, PE
 clocks a pixel, and a partial sum is read, added to and written in 3 clocks, which layers of one pixel pay for. The
-witnesses' figures are estimates of ideal machines; the
-law's are what the RTL counted, as integers, everywhere."""
+witnesses' figures are estimates of ideal machines; the law's are what the RTL counted, as integers, everywhere."""
 
 
 def main() -> None:
