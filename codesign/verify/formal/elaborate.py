@@ -72,8 +72,8 @@ class Module:
         self.name = name
         self.log = log
         self.directions: dict[str, str] = {n: p["direction"] for n, p in module["ports"].items()}
-        self.ports: dict[str, tuple[Bit, ...]] = {n: tuple(p["bits"]) for n, p in module["ports"].items()}
-        self.names: dict[str, tuple[Bit, ...]] = {n: tuple(v["bits"]) for n, v in module["netnames"].items()}
+        self.ports: dict[str, tuple[Bit, ...]] = {n: _bits(p["bits"]) for n, p in module["ports"].items()}
+        self.names: dict[str, tuple[Bit, ...]] = {n: _bits(v["bits"]) for n, v in module["netnames"].items()}
         self.instances: list[Instance] = []
         self.registers: list[Register] = []
         self.memories: list[Memory] = []
@@ -82,7 +82,7 @@ class Module:
             self._add(cell_name, cell)
 
     def _add(self, name: str, cell: Mapping[str, Any]) -> None:
-        kind, wires = cell["type"], cell["connections"]
+        kind, wires = cell["type"], {port: _bits(bits) for port, bits in cell["connections"].items()}
         if kind in ("$scopeinfo", "$specify2", "$specify3", "$specrule"):
             return
         if kind in ("$_DFF_P_", "$_DFF_N_"):
@@ -213,6 +213,13 @@ _GATES: dict[str, Callable[..., int]] = {
     "$_MUX_": lambda g, a, b, s: g.mux(s, b, a),
     "$_NMUX_": lambda g, a, b, s: g.mux(s, b, a) ^ 1,
 }
+
+
+def _bits(value: Any) -> tuple[Bit, ...]:
+    """A list of wires and constants, as it stands in yosys' JSON; anything else is a TypeError."""
+    if not isinstance(value, list) or not all(isinstance(bit, int | str) for bit in value):
+        raise TypeError(f"bits must be numbers and texts, not {value!r}")
+    return tuple(value)
 
 
 def _inputs(kind: str, cell: Mapping[str, Any], place: int) -> list[Bit]:
