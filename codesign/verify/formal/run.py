@@ -12,6 +12,7 @@ from codesign.errors import ConfigError, RunError, ToolFailed
 from codesign.line import EngineLine, Line, PipelineLine
 from codesign.rundir import read_json
 from codesign.verify.formal.array import prove_array
+from codesign.verify.formal.ends import prove_ends
 from codesign.verify.formal.netlist import prove_lut_models, prove_netlist, read_flat, read_mapped, synthesise
 from codesign.verify.formal.passes import prove_passes
 from codesign.verify.formal.reach import prove_care
@@ -64,6 +65,9 @@ def _tallies(line: PipelineLine, work: Path, timeout_s: float) -> Iterator[Tally
         pipeline = read_pipeline(folder, optimized, work=work / "r", timeout_s=_READING_SECONDS)
         yield prove_stages(pipeline, work=work / "s", timeout_s=timeout_s)
         yield prove_joints(pipeline)
+        ends = prove_ends(folder, line.design, work=work / "e", timeout_s=timeout_s, waves=line.run.path / "formal")
+        if ends is not None:
+            yield ends
         line.notify("verify", "proving the whole network at once", None)
         yield prove_whole(pipeline, extracted, work=work / "w", timeout_s=timeout_s)
 

@@ -15,7 +15,7 @@ from codesign.verify.formal.elaborate import Module, run_script
 from codesign.verify.formal.machine import Machine, Observer
 from codesign.verify.formal.result import Proof, Tally
 
-__all__ = ["Watch", "engine_watches", "prove_streams", "read_watched"]
+__all__ = ["Watch", "engine_watches", "prove_streams", "prove_watched", "read_watched"]
 
 _KEPT = (
     "engine_core",
@@ -252,25 +252,49 @@ def prove_streams(
     reading = time.monotonic() - started
     for number, (watch, observer) in enumerate(zip(watches, observers, strict=True)):
         started = time.monotonic() - (reading if not number else 0)
-        proofs: list[Proof]
-        try:
-            machine = Machine(modules[design.top], [observer], modules=modules, clock="aclk", reset=("aresetn", False))
-            proofs = prove_claims(
-                machine,
-                [0],
-                assumed=[(0, "assume")],
-                subject=watch.about,
-                shown={name: watch.binds[name] for name in watch.shown},
-                work=work / f"stream_{number}",
-                timeout_s=timeout_s,
-                waves=waves,
-            )
-        except ToolFailed as problem:
-            proofs = [Proof(watch.about, "not proven", "", 0, str(problem))]
-        note = f"Assumed: {_ASSUMED[watch.about]}."
-        yield Tally.of(
-            _NAMES.get(watch.about, f"law of the stream: {watch.about}"),
-            proofs,
-            seconds=time.monotonic() - started,
-            note=note,
+        proofs = prove_watched(
+            modules,
+            design.top,
+            watch,
+            observer,
+            clock="aclk",
+            reset=("aresetn", False),
+            work=work / f"stream_{number}",
+            timeout_s=timeout_s,
+            waves=waves,
         )
+        note = f"Assumed: {_ASSUMED[watch.about]}."
+        name = _NAMES.get(watch.about, f"law of the stream: {watch.about}")
+        yield Tally.of(name, proofs, seconds=time.monotonic() - started, note=note)
+
+
+def prove_watched(
+    modules: Mapping[str, Module],
+    top: str,
+    watch: Watch,
+    observer: Observer,
+    *,
+    clock: str,
+    reset: tuple[str, bool],
+    work: Path,
+    timeout_s: float,
+    waves: Path | None = None,
+) -> list[Proof]:
+    """Prove what one observer claims of a design that `read_watched` read; a design that cannot be read is not proven.
+
+    clock, reset: the top's inputs, and the value of reset while it is active.
+    """
+    try:
+        machine = Machine(modules[top], [observer], modules=modules, clock=clock, reset=reset)
+        return prove_claims(
+            machine,
+            [0],
+            assumed=[(0, "assume")],
+            subject=watch.about,
+            shown={name: watch.binds[name] for name in watch.shown},
+            work=work,
+            timeout_s=timeout_s,
+            waves=waves,
+        )
+    except ToolFailed as problem:
+        return [Proof(watch.about, "not proven", "", 0, str(problem))]
