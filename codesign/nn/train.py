@@ -151,13 +151,14 @@ class _Run:
             self.model.load_state_dict(self.state.best)
         except RuntimeError as problem:
             raise DataError(f"{path} does not fit the model that it is of ({problem}); delete it") from None
+        if self.state.best_score is None:
+            raise DataError(f"{path} does not fit the model that it is of (no epoch was best); delete it")
         self.model.cpu().eval()
         save_model(self.model, self.folder)
         history = {"task": self.model.spec.task, "epochs": [asdict(r) for r in self.state.history]}
         history |= {"best_epoch": self.state.best_epoch, "stopped_early": stopped}
         write_whole(self.folder / "history.json", (json.dumps(history, indent=2) + "\n").encode())
         path.unlink(missing_ok=True)
-        assert self.state.best_score is not None
         return TrainResult(
             self.model,
             tuple(self.state.history),
@@ -297,7 +298,7 @@ class _Run:
         self.state = _State(history, best, score, int(header["best_epoch"]))
         numbers = [value for record in header["history"] for name, value in record.items() if name != "best"]
         numbers += [] if score is None else [score.loss, score.figure]
-        if not all(isinstance(value, int | float) for value in numbers) or history and score is None:
+        if not all(isinstance(value, int | float) for value in numbers):  # no score yet: masks that are still learned
             raise ValueError("its record of the epochs is not whole")
 
 
