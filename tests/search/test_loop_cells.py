@@ -121,13 +121,13 @@ def test_the_two_by_two_at_equal_budgets(made, tmp_path):
 
 
 def test_the_agent_is_trained_over_drawn_networks_and_the_same_search_ends_the_same(made, tmp_path):
-    config = config_of(tmp_path, hardware={"method": "agent", "evaluations": 90}, loop={"rounds": 1})
+    config = config_of(tmp_path, hardware={"method": "agent", "evaluations": 56}, loop={"rounds": 1})
     results = [run_search(config, tmp_path / name, folder=tmp_path, runner=Told(exact)) for name in ("first", "second")]
     assert results[0] == results[1]
     arm = results[0]["arms"]["both"]
     rows = [json.loads(line) for line in (tmp_path / "first" / "evaluations.jsonl").read_text().splitlines()]
     trained = {row["network"] for row in rows if row["phase"] == "train"}
-    assert len(trained) > 1 and 80 < arm["evaluations"] <= 90  # few points are valid, and all may be known
+    assert len(trained) > 1 and 50 < arm["evaluations"] <= 56
     assert {row["phase"] for row in rows} >= {"reference", "train", "propose", "adapt", "network", "realise"}
     assert (tmp_path / "first" / "evaluations.jsonl").read_text() == (
         tmp_path / "second" / "evaluations.jsonl"

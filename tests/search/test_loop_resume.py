@@ -39,17 +39,17 @@ def test_killed_and_resumed_it_ends_at_the_same_design(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     straight = cods("search", path, "--run", whole)
     victim = cods("search", path, "--run", killed, start_new_session=True)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not list((killed / "jobs").glob("*/outcome.json")) and time.monotonic() < deadline:
         assert victim.poll() is None, victim.communicate()[0].decode()
         time.sleep(0.02)
     victim.send_signal(signal.SIGKILL)  # after the first job, before the search is over
     victim.communicate()
     assert not (killed / "result.json").exists() and (killed / "evaluations.jsonl").is_file()
-    assert straight.wait(timeout=120) == 0, straight.communicate()[0].decode()
+    assert straight.wait(timeout=300) == 0, straight.communicate()[0].decode()
     straight.communicate()
     resumed = cods("resume", killed)
-    said = resumed.communicate(timeout=180)[0].decode()
+    said = resumed.communicate(timeout=300)[0].decode()
     assert resumed.returncode == 0, said
     assert "generated and simulated, not synthesised" in said
     assert read(killed) == read(whole)
