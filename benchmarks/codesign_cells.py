@@ -359,9 +359,8 @@ def _preface(args: argparse.Namespace) -> list[str]:
         "accurate cells had shown that one output a clock kept CIFAR-10 on xc7z020 under 2.66x. With **16 channels**, "
         "the table's own width, an array may be twice as wide and high. The committed defaults hold no such network; "
         "they have more memory here and are otherwise as committed: weight_depth goes to the next value of the "
-        "engine's space, 4,096, bank_depth and param_depth to what a network needs. The committed default is the stricter test, "
-        "the wider networks are "
-        "nearer to the table.",
+        "engine's space, 4,096, bank_depth and param_depth to what a network needs. The committed default is the "
+        "stricter test, the wider networks are nearer to the table.",
         "",
     ]
 
