@@ -82,7 +82,8 @@ class Module:
             self._add(cell_name, cell)
 
     def _add(self, name: str, cell: Mapping[str, Any]) -> None:
-        kind, wires = cell["type"], {port: _bits(bits) for port, bits in cell["connections"].items()}
+        kind: str = cell["type"]
+        wires: dict[str, Any] = {port: _bits(bits) for port, bits in cell["connections"].items()}
         if kind in ("$scopeinfo", "$specify2", "$specify3", "$specrule"):
             return
         if kind in ("$_DFF_P_", "$_DFF_N_"):
