@@ -32,7 +32,7 @@ ACTIONS = {
     "bank_writes": "activation words, those of the image included",
     "psum_reads": "words of partial sums",
     "psum_writes": "words of partial sums",
-    "requantizations": "sums through the requantizer, one parameter word read for each",
+    "requantizations": "sums through a requantizer, one parameter word read for each; all are clocked for an answer",
     "answer_writes": "answers",
     "answer_reads": "words of the answer memory",
     "descriptor_reads": "words of the program memory",
@@ -66,10 +66,12 @@ def image_actions(c: Mapping[str, Array], layers: Sequence[LayerLoops], image_wo
         issues = issues + layer.pixels * layer.groups * layer.taps
         groups_taps = groups_taps + layer.groups * layer.taps
         first_taps = first_taps + layer.pixels * layer.groups
-        results = results + layer.pixels * layer.groups * rows
-        if layer.last:
+        leaving = layer.pixels * layer.groups * rows
+        if layer.last:  # one by one, and all requantizers are clocked for each
+            results = results + leaving * c["requantizers"].astype(np.int64)
             answers = layer.pixels * layer.channels
         else:
+            results = results + leaving
             writes = writes + layer.pixels * (layer.channels // lanes)
     weight_beats = -(-rows * lanes * c["weight_bits"] // stream_in)
     loaded = np.where(streamed, groups_taps * weight_beats, 0)
