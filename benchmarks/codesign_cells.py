@@ -191,12 +191,13 @@ def setting(args: argparse.Namespace, name: str, accuracy: str, channels: int) -
         runs.append(run)
         print(f"{name} {accuracy} {channels} seed {seed}: {run.seconds:.0f} s", flush=True)
     lines = [*_head(runs, name, accuracy, channels), *_table(runs), *_verdict(runs, accuracy), *_rival_lines(runs)]
-    if args.bound:
+    widest = channels == max(args.channels)
+    if args.bound and widest:
         config = config_of(
             name, accuracy, channels=channels, seed=0, evaluations=args.evaluations, queries=args.queries
         )
         lines += _bound(kept(best_possible, config, args.folder), runs)
-    if args.realise:
+    if args.realise and widest:
         worst = int(_ratios(runs, "both", "edp").argmin())
         lines += _realised(realise(list(runs[worst].jobs.values()), args.folder))
     lines += [f"{sum(run.seconds for run in runs):.0f} s of processor time for the searches of all seeds.", ""]
@@ -305,7 +306,9 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, default=300, help="accelerators that each corner may evaluate")
     parser.add_argument("--queries", type=int, default=100, help="validation accuracies that each corner may look up")
     parser.add_argument("--folder", type=Path, help="remember finished runs and designs here")
-    parser.add_argument("--realise", action="store_true", help="build the worst seed's design and the baseline")
+    parser.add_argument(
+        "--realise", action="store_true", help="build the worst seed's design and the baseline, widest channels"
+    )
     parser.add_argument(
         "--bound", action="store_true", help="also find the best of all accurate cells and accelerators"
     )
