@@ -165,16 +165,16 @@ def test_after_failures_of_every_tool_the_end_is_the_same_bytes(family: str, tmp
     build = config(family, synth={"devices": ["ecp5-25f"], "place_and_route": True})
     whole, run = tmp_path / "whole" / "run", tmp_path / "run"
     new_line(build, whole, folder=tmp_path).build()
-    for (stage, tool), (variable, version) in TOOLS.items():
-        if tool == "ABC":
-            continue  # the form is `table`
+    tools = [(*at, *how) for at, how in TOOLS.items() if at[1] != "ABC"]  # the form is `table`
+    for index, (stage, tool, variable, version) in enumerate(tools):
         for mode in ("rubbish", "signal", "silent"):
             bad = program(tmp_path, tool, version, MODES[mode])
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv(variable, str(bad))
                 with pytest.raises(ToolFailed):
                     new_line(build, run, folder=tmp_path).build(until=stage)
-        new_line(build, run, folder=tmp_path).build(until=stage)
+        if index + 1 == len(tools) or tools[index + 1][0] != stage:  # a stage that is done asks no tool again
+            new_line(build, run, folder=tmp_path).build(until=stage)
     new_line(build, run, folder=tmp_path).build()
     assert digests(run) == digests(whole)
 
