@@ -154,7 +154,7 @@ class EnginePoint:
             value = getattr(self, name)
             if not _whole(value) or not 2 <= value <= 1 << ADDRESS_BITS:
                 broken("depth", f"{name} must be 2 to {1 << ADDRESS_BITS}, not {value!r}")
-        if found and any(not _whole(getattr(self, name)) for name in (*_DEPTHS, "pe", "simd")):
+        if found and any(not _whole(getattr(self, name)) for name in (*_DEPTHS, "pe", "simd", "requantizers")):
             return tuple(found)  # the rules below compute with them
         if not _whole(self.psum_depth):
             broken("psum_depth", f"psum_depth must be a whole number, not {self.psum_depth!r}")
