@@ -147,7 +147,7 @@ class EnginePoint:
 
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
-            if value not in choices or isinstance(value, bool) != isinstance(choices[0], bool):
+            if type(value) is not type(choices[0]) or value not in choices:
                 listed = ", ".join(map(str, choices))
                 broken("range", f"{name} must be one of {listed}, not {value!r}")
         for name in _DEPTHS:
