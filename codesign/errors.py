@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 __all__ = [
+    "MALFORMED",
     "CodesignError",
     "ConfigError",
     "DataError",
@@ -21,6 +22,18 @@ __all__ = [
     "UnsupportedModel",
     "did_you_mean",
 ]
+
+MALFORMED: tuple[type[Exception], ...] = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
+"""What reading a damaged or hand-edited record raises: the file, its JSON, or a value of another type than was written.
+Readers catch these around the parsing of one file alone and say which file it was."""
 
 
 class CodesignError(Exception):

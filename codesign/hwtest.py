@@ -16,7 +16,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 
-from codesign.errors import ConfigError, DataError, MismatchError
+from codesign.errors import MALFORMED, ConfigError, DataError, MismatchError
 
 __all__ = ["Engine", "Pipeline", "accelerator", "run_cocotb"]
 
@@ -252,7 +252,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(value, dict):
             raise ValueError(f"it must be a mapping, not {type(value).__name__}")
-    except (OSError, ValueError, RecursionError) as problem:
+    except MALFORMED as problem:
         raise DataError(f"{path} cannot be read ({problem}); emit the design again") from None
     return value
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from codesign.errors import CodesignError, RunError
+from codesign.errors import MALFORMED, CodesignError, RunError
 
 __all__ = ["RunFolder", "digest_json", "is_search", "read_manifest", "write_json"]
 
@@ -51,7 +51,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path} is missing; run the stage that writes it, or `cods resume` the run") from None
-    except (OSError, ValueError, RecursionError) as problem:
+    except MALFORMED as problem:
         raise RunError(f"{path} cannot be read ({problem}); delete its stage folder and run `cods resume`") from None
 
 
@@ -77,7 +77,7 @@ def read_manifest(run: Path) -> dict[str, Any]:
         if isinstance(found, dict) and {"name", "folder", "keys", "config_digest"} <= found.keys():
             return found
         problem: object = "an entry is missing"
-    except (OSError, ValueError, RecursionError) as error:
+    except MALFORMED as error:
         problem = error
     raise RunError(
         f"{path} cannot be read ({problem}); build the run again with `cods build CONFIG --run {run}` and the "

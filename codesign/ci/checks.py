@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from codesign.config import SimulateConfig
-from codesign.errors import CodesignError, DataError, ToolFailed
+from codesign.errors import MALFORMED, CodesignError, DataError, ToolFailed
 from codesign.rtl import Design
 from codesign.simulate import lint as lint_pipeline
 from codesign.simulate import simulate
@@ -108,7 +108,7 @@ class _Job:
 def _is_engine(folder: Path) -> bool:
     try:
         return json.loads((folder / "design.json").read_text(encoding="utf-8")).get("family") == "engine"
-    except (OSError, ValueError, AttributeError, RecursionError) as problem:
+    except MALFORMED as problem:
         raise DataError(f"{folder / 'design.json'} cannot be read ({problem})") from None
 
 

@@ -12,6 +12,7 @@ import typer
 
 from codesign import __version__
 from codesign.cli import build, calibrate, ci, doctor, search, show, spaces, worker
+from codesign.cli.interrupts import hint
 from codesign.errors import CodesignError
 from codesign.plugins import blame
 
@@ -58,7 +59,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as problem:
-        full = " (the disk is full: free space, then `cods resume RUN`)" if problem.errno == errno.ENOSPC else ""
+        told = hint()
+        full = f" (the disk is full: free space{f'; {told}' if told else ''})" if problem.errno == errno.ENOSPC else ""
         _end(problem, f"error: {problem}{full}", 1)
     except Exception as problem:  # noqa: BLE001 - the last line of defence: no traceback without --debug
         if told := blame(problem):
@@ -69,8 +71,8 @@ def main() -> None:
 
 def _stopped(number: int, frame: Any) -> None:
     """Unwind, so that the programs that we started end with us."""
-    what = "interrupted" if number == signal.SIGINT else "terminated"
-    print(f"{what}; what is finished is kept: `cods resume RUN` goes on", file=sys.stderr)
+    what, told = "interrupted" if number == signal.SIGINT else "terminated", hint()
+    print(f"{what}; {told}" if told else what, file=sys.stderr)
     sys.exit(128 + number)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from codesign.cli.interrupts import begins
 from codesign.cli.progress import StageProgress
 from codesign.cli.tables import terminal
 from codesign.config import parse_build
@@ -48,7 +49,7 @@ def build(
 
     model = parse_build(config)
     target = run or Path("runs") / model.name
-    with StageProgress() as progress:
+    with begins(target), StageProgress() as progress:
         new_line(model, target, folder=config.parent, notify=progress.notify).build(until=until)
     _summary(target, until)
 
@@ -61,7 +62,7 @@ def resume(run: RunArgument) -> None:
     if is_search(run):
         resume_search(run)
         return
-    with StageProgress() as progress:
+    with begins(run, known=True), StageProgress() as progress:
         open_run(run, notify=progress.notify).build()
     _summary(run, "report")
 
@@ -70,7 +71,7 @@ def _stage_command(stage: str):
     def command(run: RunArgument) -> None:
         from codesign.line import open_run
 
-        with StageProgress() as progress:
+        with begins(run, known=True), StageProgress() as progress:
             open_run(run, notify=progress.notify).build(until=stage)
 
     command.__name__ = stage
@@ -125,7 +126,7 @@ def sweep(
     """Build every point of a grid (fan-in, bits, width, sparsity, seeds); write a table and a plot."""
     from codesign.sweep import run_sweep
 
-    with StageProgress() as progress:
+    with begins(again="the same command"), StageProgress() as progress:
         result = run_sweep(config, run, notify=progress.notify)
     console = terminal()
     console.print(result.table)

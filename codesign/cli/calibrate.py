@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from codesign.cli.interrupts import begins
 from codesign.cli.tables import terminal
 
 __all__ = ["register"]
@@ -60,15 +61,16 @@ def engine(
     command = f"cods calibrate engine --family {family} --points {points} --seed {seed}"
     name, work = f"engine_{family}", out / f"work_{family}"
     screen = terminal()
-    sampled = sample_points(
-        family,
-        points=points,
-        seed=seed,
-        table=out / f"{name}.csv",
-        work=work,
-        yosys=find_yosys(),
-        progress=screen.print,
-    )
+    with begins(again="the same command"):
+        sampled = sample_points(
+            family,
+            points=points,
+            seed=seed,
+            table=out / f"{name}.csv",
+            work=work,
+            yosys=find_yosys(),
+            progress=screen.print,
+        )
     others = also or []
     sampled += tuple(one for path in others for one in read_table(path))
     command += "".join(f" --also {path.name}" for path in others)

@@ -16,7 +16,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from codesign.errors import CodesignError, DataError
+from codesign.errors import MALFORMED, CodesignError, DataError
 from codesign.ir import Fixed, Layer, Topology
 from codesign.ir.topology import check_topology
 from codesign.nn.encoder import EncoderShape, InputEncoder
@@ -69,7 +69,7 @@ def read_tensors(path: Path, *, what: str, mend: str) -> tuple[dict[str, Tensor]
         header = json.loads(text)
     except FileNotFoundError:
         raise DataError(f"no {what} at {path}; {mend}") from None
-    except (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as problem:
+    except (*MALFORMED, SafetensorError) as problem:
         raise DataError(f"{path} is not a {what}, or is truncated ({problem}); {mend}") from None
     if stated != _digest(tensors, text):
         raise DataError(f"{path} was changed after it was written (its digest does not match); {mend}")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from codesign.errors import DataError
+from codesign.errors import MALFORMED, DataError
 
 __all__ = ["Design", "Field", "Part"]
 
@@ -108,7 +108,7 @@ class Design:
             value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise DataError(f"no design.json in {folder}; it is written when Verilog is emitted") from None
-        except (OSError, ValueError, RecursionError) as problem:
+        except MALFORMED as problem:
             raise DataError(f"{path} cannot be read ({problem}); emit the design again") from None
         try:
             if value.pop("version") != _VERSION:
@@ -122,6 +122,6 @@ class Design:
             design = cls(**value)
             if widths != (design.input_bits, design.output_bits):
                 raise ValueError(f"its widths {widths} differ from its fields")
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as problem:
+        except MALFORMED as problem:
             raise DataError(f"{path} does not describe a design ({problem}); emit the design again") from None
         return design

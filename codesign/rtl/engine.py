@@ -13,7 +13,7 @@ from typing import Any
 from codesign.accel.engine.point import ANSWER_BITS, EnginePoint
 from codesign.accel.engine.registers import DESCRIPTOR_TAG, register_map
 from codesign.accel.engine.structure import BLOCK_FROM
-from codesign.errors import ConfigError, DataError, SpaceError
+from codesign.errors import MALFORMED, ConfigError, DataError, SpaceError
 from codesign.resources import resource_dir
 from codesign.rtl.templates import render
 
@@ -85,16 +85,7 @@ class EngineDesign:
             )
         except FileNotFoundError:
             raise DataError(f"no design.json in {folder}; it is written when an engine is generated") from None
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            OverflowError,
-            RecursionError,
-            SpaceError,
-        ) as problem:
+        except (*MALFORMED, SpaceError) as problem:
             raise DataError(f"{path} does not describe an engine ({problem!r}); generate it again") from None
 
 

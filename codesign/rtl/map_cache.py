@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
+from codesign.errors import MALFORMED
 from codesign.rtl.map_direct import Problem
 from codesign.rtl.mapped import Netlist, Node
 
@@ -36,7 +37,7 @@ def load(folder: Path, name: str) -> Netlist | None:
         data = cast("dict[str, Any]", json.loads((folder / name[:2] / f"{name}.json").read_text(encoding="ascii")))
         nodes = tuple(Node(tuple(int(s) for s in inputs), int(mask, 16)) for *inputs, mask in data["nodes"])
         netlist = Netlist(int(data["input_bits"]), nodes, tuple(int(s) for s in data["outputs"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+    except MALFORMED:
         return None
     return netlist if _legal(netlist) else None
 

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
-from codesign.errors import DataError
+from codesign.errors import MALFORMED, DataError
 from codesign.resources import resource_dir
 from codesign.rtl import Design
 from codesign.simulate.bench import HARNESS_FILES, bench_header
@@ -256,7 +256,7 @@ def _fetch(cache: BuildCache, key: str, work: Path, name: str) -> Built | None:
         seconds = float(json.loads(facts.read_text(encoding="utf-8"))["build_s"])
         if os.access(work / name, os.X_OK):
             return Built(work / name, seconds, True)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except MALFORMED:
         pass
     cache.discard(key)  # damaged; it is compiled again
     return None

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from codesign.errors import DataError, ToolFailed
+from codesign.errors import MALFORMED, DataError, ToolFailed
 from codesign.resources import resource_dir
 from codesign.simulate.engine import build_engine
 from codesign.simulate.engine_bench import WATCHED
@@ -60,7 +60,7 @@ def replay_engine(
         images = len(json.loads(path.read_text(encoding="utf-8"))["answers"])
     except FileNotFoundError:
         raise DataError(f"{path} is missing; emit the design again") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
+    except MALFORMED as problem:
         raise DataError(f"{path} does not hold golden vectors ({problem!r}); emit the design again") from None
     work.mkdir(parents=True, exist_ok=True)
     built = build_engine(folder, work=work, verilator=verilator or find_verilator(), timeout_s=timeout_s, jobs=2)
@@ -89,5 +89,5 @@ def read_replayed(report: Path, text: str, *, log: Path) -> Replayed:
         said = [tuple(str(line) for line in found[key]) for key in ("answers", "cycles")]
         image, layer = (None if (value := found.get(key)) is None else int(value) for key in ("image", "layer"))
         return Replayed(int(found["images"]), int(found["counts"]), said[0], said[1], text, image, layer)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as problem:
+    except MALFORMED as problem:
         raise ToolFailed(f"{report} cannot be read ({problem!r}); log: {log}", log=log) from None

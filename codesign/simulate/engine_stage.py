@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from codesign.accel.engine import Cycles, Program
 from codesign.config import EngineSimulateConfig
-from codesign.errors import DataError, MismatchError
+from codesign.errors import MALFORMED, DataError, MismatchError
 from codesign.ir.integer import Integers
 from codesign.rtl.engine import EngineDesign
 from codesign.simulate.build import source_files
@@ -232,7 +232,7 @@ def _check_golden(folder: Path, program: Program, answers: Integers) -> None:
         given = golden["answers"]
     except FileNotFoundError:
         raise DataError(f"{path} is missing; emit the design again") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
+    except MALFORMED as problem:
         raise DataError(f"{path} does not hold golden vectors ({problem!r}); emit the design again") from None
     listed = np.moveaxis(answers, 1, 3).reshape(len(answers), -1).tolist()
     if given != listed:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codesign.errors import DataError, ToolFailed
+from codesign.errors import MALFORMED, DataError, ToolFailed
 from codesign.simulate.result import FieldDifference, FirstMismatch
 from codesign.tools import run
 
@@ -75,7 +75,7 @@ def read_report(report: Path, output: str, *, program: Path, log: Path) -> Harne
     try:
         value: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         return _report(value, output)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
+    except MALFORMED as problem:
         raise ToolFailed(
             f"`{program}` ended without a report that can be read ({report}: {problem!r}); log: {log}",
             command=str(program),

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from codesign.accel.engine import EnginePoint
-from codesign.errors import ConfigError, DataError, SpaceError, ToolFailed
+from codesign.errors import MALFORMED, ConfigError, DataError, SpaceError, ToolFailed
 from codesign.rtl.engine import EngineDesign, generate
 from codesign.tools.yosys import Yosys, run_yosys
 
@@ -164,7 +164,7 @@ def synthesize_engine(
     done = run_yosys(yosys, f"{family}.ys", folder, log=f"{family}.log", timeout_s=timeout_s, memory_gb=None)
     try:
         found: dict[str, int] = json.loads((folder / f"{family}.json").read_text())["design"]["num_cells_by_type"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
+    except MALFORMED as problem:
         raise ToolFailed(f"yosys wrote no cell counts ({problem!r}); log: {done.log}", log=done.log) from None
     return found
 

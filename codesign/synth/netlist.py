@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codesign.errors import ToolFailed
+from codesign.errors import MALFORMED, ToolFailed
 
 __all__ = ["Cells", "Netlist", "count_cells", "read_cell_types", "read_netlist"]
 
@@ -49,7 +49,6 @@ _FREE = {"GND", "VCC", "IBUF", "OBUF", "BUFG", "$scopeinfo"}
 _MEMORY = {"SRL16E", "SRLC32E", "TRELLIS_DPR16X4", *(kind for kind in _LUTS if kind.startswith("RAM"))}
 _AUTONAME = re.compile(r"_(TRELLIS_FF|LUT4|PFUMX|L6MUX21|CCU2C|SB_DFF\w*|SB_LUT4|SB_CARRY)_[A-Z]")
 """Names that yosys makes up from the cells at a wire; they tell nothing of where the wire is."""
-_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 _NO_LEVEL = _MUXES | {"CARRY4", "CARRY8", "SB_CARRY"}
 
 
@@ -236,7 +235,7 @@ def read_netlist(path: Path, top: str, *, log: Path) -> Netlist:
         return Netlist(value["modules"][top], log=log)
     except FileNotFoundError:
         raise ToolFailed(f"yosys wrote no netlist {path}; log: {log}", log=log) from None
-    except _UNREADABLE as problem:
+    except MALFORMED as problem:
         raise ToolFailed(f"yosys' netlist {path} cannot be read ({problem!r}); log: {log}", log=log) from None
 
 
@@ -250,5 +249,5 @@ def read_cell_types(path: Path, *, log: Path) -> dict[str, dict[str, int]]:
         }
     except FileNotFoundError:
         raise ToolFailed(f"yosys wrote no {path}; log: {log}", log=log) from None
-    except _UNREADABLE as problem:
+    except MALFORMED as problem:
         raise ToolFailed(f"yosys' {path} cannot be read ({problem!r}); log: {log}", log=log) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from codesign.errors import DataError
+from codesign.errors import MALFORMED, DataError
 from codesign.rtl.design import Design
 from codesign.rtl.engine import EngineDesign, engine_ports
 
@@ -20,7 +20,7 @@ def load_design(folder: Path) -> AnyDesign:
     path = folder / "design.json"
     try:
         family = json.loads(path.read_text(encoding="utf-8")).get("family")
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except MALFORMED:
         family = None  # the pipeline's reader says what is wrong
     if family not in (None, "engine"):
         raise DataError(f"{path} describes a design of the family {family!r}, which cannot be synthesised here")

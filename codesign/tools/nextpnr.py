@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from codesign.errors import ConfigError, ToolFailed
+from codesign.errors import MALFORMED, ConfigError, ToolFailed
 from codesign.tools.find import Found, Tool, find
 from codesign.tools.process import Finished, run
 
@@ -93,7 +93,7 @@ def parse_routed(report: Path, *, log: Path) -> Routed:
             raise ValueError("no utilization")
     except FileNotFoundError:
         raise ToolFailed(f"nextpnr wrote no report {report}; log: {log}", log=log) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
+    except MALFORMED as problem:
         raise ToolFailed(f"nextpnr's report {report} cannot be read ({problem!r}); log: {log}", log=log) from None
     if len(speeds) > 1:
         raise ToolFailed(f"nextpnr's report {report} must have one clock, not {sorted(clocks)}; log: {log}", log=log)

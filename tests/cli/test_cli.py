@@ -157,7 +157,7 @@ def runs(process: int) -> bool:
 
 
 @pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
-def test_a_stopped_build_ends_its_tools_and_says_how_to_go_on(tmp_path, number, word):
+def test_a_stopped_command_ends_its_tools(tmp_path, number, word):
     """A doctor whose Verilator never answers is stopped; the tool ends with it."""
     slow = tmp_path / "verilator"
     slow.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nsleep 600\n")
@@ -172,9 +172,85 @@ def test_a_stopped_build_ends_its_tools_and_says_how_to_go_on(tmp_path, number, 
         time.sleep(0.05)
     child.send_signal(number)
     _, told = child.communicate(timeout=60)
-    assert child.returncode == 128 + number and f"{word}; what is finished is kept" in told
+    assert child.returncode == 128 + number and told.strip() == word  # a doctor leaves nothing to go on with
     tool = int((tmp_path / "pid").read_text())
     deadline = time.monotonic() + 60
     while runs(tool) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not runs(tool)
+
+
+SLOW_FAMILY = """
+import time
+from pathlib import Path
+from codesign.accel import AcceleratorFamily, Figure
+
+HERE = Path(__file__).parent
+
+class Slow(AcceleratorFamily):
+    def read_network(self, path):
+        return None
+
+    def validate(self, point, network, device=None):
+        self.wait("validate")
+        return ()
+
+    def cost(self, point, network, device):
+        return {"cycles": Figure(8 // point["rows"], "cycles", "exact")}
+
+    def draw_inputs(self, network, count, *, rng):
+        return rng.integers(0, 4, (count, 1))
+
+    def generate(self, point, network, folder):
+        folder.mkdir(parents=True)
+        self.wait("generate")
+
+    def simulate(self, folder, network, inputs, *, work):
+        raise AssertionError("it was to be stopped before")
+
+    def wait(self, where):
+        if (HERE / f"stop_in_{where}").exists():
+            (HERE / "there").touch()
+            time.sleep(600)
+"""
+
+
+def stopped_search(folder: Path, where: str, number: int, *command: str) -> str:
+    """Start a command over the family above, stop it where it waits, and return what it said last."""
+    (folder / f"stop_in_{where}").touch()
+    line = [sys.executable, "-m", "codesign", *command]
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "140"}
+    child = subprocess.Popen(line, cwd=folder, stderr=subprocess.PIPE, text=True, env=environment)
+    deadline = time.monotonic() + 60
+    while not (folder / "there").exists():
+        assert time.monotonic() < deadline and child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(number)
+    _, told = child.communicate(timeout=60)
+    for name in (f"stop_in_{where}", "there"):
+        (folder / name).unlink()
+    assert child.returncode == 128 + number
+    return told.strip().splitlines()[-1]
+
+
+def test_a_stopped_search_says_how_to_go_on_once_there_is_something_to_go_on_with(tmp_path):
+    """Before its folder is whole nothing was begun; from then on the resume that is named works."""
+    (tmp_path / "slow.py").write_text(SLOW_FAMILY)
+    (tmp_path / "space.yaml").write_text("name: slow\nfamily: slow.py:Slow\nknobs:\n  rows: {values: [1, 2, 4]}\n")
+    (tmp_path / "net.txt").write_text("")
+    config = (
+        "name: slow\ndevice: ecp5-25f\nobjective: {figure: cycles}\nrivals: false\n"
+        "hardware: {space: space.yaml, method: random, evaluations: 3}\n"
+        "network: {file: net.txt, method: reference}\nloop: {rounds: 1, shortlist: 1}\n"
+    )
+    (tmp_path / "search.yaml").write_text(config)
+    told = stopped_search(tmp_path, "validate", signal.SIGINT, "search", "search.yaml", "--run", "run")
+    assert told == "interrupted; nothing was begun"
+    assert not (tmp_path / "run").exists()
+    told = stopped_search(tmp_path, "generate", signal.SIGTERM, "search", "search.yaml", "--run", "run")
+    assert told == "terminated; what is finished is kept: `cods resume run` goes on"
+    told = stopped_search(tmp_path, "generate", signal.SIGINT, "resume", "run")
+    assert told == "interrupted; what is finished is kept: `cods resume run` goes on"
+    (tmp_path / "search.yaml").write_text(config.replace("evaluations: 3", "evaluations: 2"))
+    told = stopped_search(tmp_path, "validate", signal.SIGINT, "search", "search.yaml", "--run", "run")
+    assert told == "interrupted; nothing was begun"  # what stands there is the search of another file

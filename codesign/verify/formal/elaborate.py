@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from codesign.errors import ToolFailed
+from codesign.errors import MALFORMED, ToolFailed
 from codesign.resources import resource_dir
 from codesign.tools.yosys import find_yosys, run_yosys
 from codesign.verify.formal.aig import FALSE, TRUE, Aig
@@ -321,5 +321,5 @@ def read_modules(path: Path, *, log: Path) -> dict[str, Module]:
         return {name: Module(name, value, log=log) for name, value in modules.items()}
     except FileNotFoundError:
         raise ToolFailed(f"yosys wrote no {path}; log: {log}", log=log) from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as problem:
+    except MALFORMED as problem:
         raise ToolFailed(f"yosys' {path} cannot be read ({problem!r}); log: {log}", log=log) from None
