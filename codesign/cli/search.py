@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from codesign.cli.interrupts import begins
 from codesign.cli.tables import terminal
 from codesign.config import parse_model
 from codesign.config.search import SearchConfig
@@ -36,15 +37,18 @@ def search(
     model = parse_model(SearchConfig, config)
     if two_by_two:
         model = model.model_copy(update={"table": True})
-    _run(model, run or Path("runs") / model.name, folder=config.parent, workers=workers)
+    target = run or Path("runs") / model.name
+    with begins(target):
+        _run(model, target, folder=config.parent, workers=workers)
 
 
 def resume_search(run: Path, *, workers: int = 0) -> None:
     """Go on with a search that was interrupted: what was built is not built again, and the result is the same."""
     from codesign.search.loop import open_search
 
-    model, folder = open_search(run)
-    _run(model, run, folder=folder, workers=workers)
+    with begins(run, known=True):
+        model, folder = open_search(run)
+        _run(model, run, folder=folder, workers=workers)
 
 
 def _run(model: SearchConfig, run: Path, *, folder: Path, workers: int) -> None:

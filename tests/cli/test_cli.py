@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from codesign.cli.interrupts import begins, hint
+from codesign.rundir import write_json
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -202,7 +205,7 @@ class Slow(AcceleratorFamily):
         return rng.integers(0, 4, (count, 1))
 
     def generate(self, point, network, folder):
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.wait("generate")
 
     def simulate(self, folder, network, inputs, *, work):
@@ -238,12 +241,11 @@ def test_a_stopped_search_says_how_to_go_on_once_there_is_something_to_go_on_wit
     (tmp_path / "slow.py").write_text(SLOW_FAMILY)
     (tmp_path / "space.yaml").write_text("name: slow\nfamily: slow.py:Slow\nknobs:\n  rows: {values: [1, 2, 4]}\n")
     (tmp_path / "net.txt").write_text("")
-    config = (
+    (tmp_path / "search.yaml").write_text(
         "name: slow\ndevice: ecp5-25f\nobjective: {figure: cycles}\nrivals: false\n"
         "hardware: {space: space.yaml, method: random, evaluations: 3}\n"
         "network: {file: net.txt, method: reference}\nloop: {rounds: 1, shortlist: 1}\n"
     )
-    (tmp_path / "search.yaml").write_text(config)
     told = stopped_search(tmp_path, "validate", signal.SIGINT, "search", "search.yaml", "--run", "run")
     assert told == "interrupted; nothing was begun"
     assert not (tmp_path / "run").exists()
@@ -251,6 +253,20 @@ def test_a_stopped_search_says_how_to_go_on_once_there_is_something_to_go_on_wit
     assert told == "terminated; what is finished is kept: `cods resume run` goes on"
     told = stopped_search(tmp_path, "generate", signal.SIGINT, "resume", "run")
     assert told == "interrupted; what is finished is kept: `cods resume run` goes on"
-    (tmp_path / "search.yaml").write_text(config.replace("evaluations: 3", "evaluations: 2"))
-    told = stopped_search(tmp_path, "validate", signal.SIGINT, "search", "search.yaml", "--run", "run")
-    assert told == "interrupted; nothing was begun"  # what stands there is the search of another file
+
+
+def test_a_folder_that_stood_before_is_not_what_a_stopped_command_goes_on_with(tmp_path):
+    """Until its manifest is written anew it is another's, which `cods resume` would go on with instead."""
+    assert hint() == ""
+    for name in ("config.yaml", "manifest.json"):
+        (tmp_path / name).write_text("{}")
+    with begins(tmp_path):
+        assert hint() == "nothing was begun"
+        write_json(tmp_path / "manifest.json", {})
+        assert hint() == f"what is finished is kept: `cods resume {tmp_path}` goes on"
+        with begins(again="the same command"):
+            assert hint() == "what is finished is kept: the same command goes on"
+    with begins(tmp_path, known=True):
+        assert f"cods resume {tmp_path}" in hint()
+    with begins(tmp_path / "absent", known=True):
+        assert hint() == "nothing was begun"
