@@ -51,12 +51,11 @@ class Parser:
         rng = np.random.default_rng([seed, zlib.crc32(self.name.encode()), number])
         return self.mutate(seeds[int(rng.integers(len(seeds)))], rng)
 
-    def check(self, seed: int, number: int, folder: Path) -> str:
-        """Run one input in an empty folder; return what is wrong, or ""."""
+    def check(self, seed: int, number: int, folder: Path) -> tuple[str, int]:
+        """Run one input in an empty folder; return what is wrong, or "", and 1."""
         real_one = number < len(self.seeds())  # the first ones import what is read: they have more time
-        return self.read_once(
-            self.content(seed, number), folder, limit_s=60.0 if real_one else CPU_LIMIT_S, must_be_read=real_one
-        )
+        limit_s = 60.0 if real_one else CPU_LIMIT_S
+        return self.read_once(self.content(seed, number), folder, limit_s=limit_s, must_be_read=real_one), 1
 
     def read_once(
         self, content: bytes, folder: Path, *, limit_s: float = CPU_LIMIT_S, must_be_read: bool = False

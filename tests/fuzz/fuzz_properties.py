@@ -34,8 +34,8 @@ from codesign.rtl.engine import generate
 
 __all__ = ["EXAMPLES", "PROPERTIES", "Property"]
 
-EXAMPLES = 20
-"""Values that one input of a property draws: hypothesis' own examples, shrunk where one fails."""
+EXAMPLES = 10
+"""Values that one input of a property draws at most: hypothesis' own examples, shrunk where one fails."""
 
 PROPERTY_CPU_S = 120.0
 
@@ -48,12 +48,13 @@ class Property:
     strategy: st.SearchStrategy[Any]
     holds: Callable[[Any], object]
 
-    def check(self, base: int, number: int, folder: Path) -> str:
-        """Draw and check EXAMPLES values; return what is wrong with the smallest of those that fail, or ""."""
+    def check(self, base: int, number: int, folder: Path) -> tuple[str, int]:
+        """Draw and check EXAMPLES values; return what is wrong with the smallest of those that fail, and how many."""
         return self.run(base * 1_000_003 + number, EXAMPLES)
 
-    def run(self, base: int, examples: int) -> str:
-        """Draw and check so many values; return what is wrong, or ""."""
+    def run(self, base: int, examples: int) -> tuple[str, int]:
+        """Draw and check so many values; return what is wrong, or "", and how many were checked."""
+        checked = 0
 
         @seed(zlib.crc32(self.name.encode()) ^ base)
         @settings(
@@ -67,13 +68,15 @@ class Property:
         )
         @given(self.strategy)
         def property_holds(value: Any) -> None:
+            nonlocal checked
+            checked += 1
             try:
                 self.holds(value)
             except CodesignError as problem:
                 raise AssertionError(f"a legal value was refused: {problem}") from problem
 
         wrong, _ = defect(property_holds, limit_s=PROPERTY_CPU_S)
-        return wrong
+        return wrong, checked
 
 
 def network_round_trips(network: LutNetwork) -> None:
