@@ -1,6 +1,7 @@
 """The joint search of LUT networks against random networks of the same LUT budget, and the hand-made example.
 
 python -m benchmarks.lut_search --data nid --seeds 5
+python -m benchmarks.lut_search --data nid-92 --first 10 --seeds 5
 python -m benchmarks.lut_search --data mnist --seeds 5
 python -m benchmarks.lut_search --data nid --budgets 10
 """
@@ -26,15 +27,19 @@ from codesign.search.luts import LutProblem, LutSearchConfig, LutSearchResult, b
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SETTINGS: dict[str, dict[str, Any]] = {
     "nid": {
+        "example": "nid",
         "limits": {"luts": 123, "ffs": 400, "cycles": 6, "address_bits": 8},
         "options": {"epochs": 12, "rungs": [4], "candidates": 6, "keep": 0.3, "finalists": 2, "margin": 0.0},
     },
     "mnist": {
+        "example": "mnist",
         "limits": {"luts": 2088, "ffs": 4000, "cycles": 6, "address_bits": 8},
         "options": {"epochs": 2, "rungs": [2], "candidates": 5, "keep": 0.2, "finalists": 1, "margin": 0.0},
     },
 }
-"""What is searched under: the LUTs of the hand-made example; the same recipe of training for every network."""
+SETTINGS["nid-92"] = SETTINGS["nid"] | {"limits": SETTINGS["nid"]["limits"] | {"luts": 92}}
+"""What is searched under: the LUTs of the hand-made example (`nid-92`: three quarters of them); the same recipe of
+training for every network."""
 
 ROWS = 20_000
 """Training rows of the searches at several budgets."""
@@ -90,14 +95,15 @@ def main() -> None:
 
 def search_config(name: str, seed: int, **changes: Any) -> tuple[LutSearchConfig, BuildConfig]:
     """The search, and the hand-made build whose data, inputs and recipe of training it takes."""
-    hand = parse_build(EXAMPLES / f"{name}.yaml")
-    assert isinstance(hand, BuildConfig)
     settings = SETTINGS[name]
+    example = settings["example"]
+    hand = parse_build(EXAMPLES / f"{example}.yaml")
+    assert isinstance(hand, BuildConfig)
     config = LutSearchConfig.model_validate(
         {
-            "name": name,
+            "name": example,
             "seed": seed,
-            "space": f"{name}-luts",
+            "space": f"{example}-luts",
             "data": hand.data,
             "train": hand.train,
             "limits": {**settings["limits"], **changes.get("limits", {})},

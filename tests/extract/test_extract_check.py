@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from extract_data import blobs
 from extract_models import model_for
 from hypothesis import given
 from hypothesis import strategies as st
+from small_data import blobs
 
 from codesign.errors import MismatchError, TableTooLarge, UnsupportedModel
 from codesign.extract import check_samples, check_tables, extract

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from extract_data import bits, blobs
+from small_data import bits, blobs
 
 from codesign.config import InputsConfig, TrainConfig
 from codesign.extract import check_samples, check_tables, extract

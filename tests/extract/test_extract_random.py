@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from extract_data import bits, blobs, waves
 from extract_models import model_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_data import bits, blobs, waves
 
 from codesign.config import InputsConfig
 from codesign.extract import check_samples, check_tables, extract

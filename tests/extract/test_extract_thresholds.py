@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from extract_data import blobs
 from extract_models import model_for
 from hypothesis import given
 from hypothesis import strategies as st
+from small_data import blobs
 
 from codesign.config import InputsConfig
 from codesign.extract import check_tables, extract

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from conv_nets import TRAIN, data_for, everything, images, trained
-from nn_data import blobs, waves
+from small_data import blobs, waves
 
 from codesign.config import AugmentConfig, SparsityConfig
 from codesign.errors import ConfigError, DataError

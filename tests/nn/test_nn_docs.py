@@ -29,7 +29,7 @@ def test_python_runs(block):
 
 
 def test_the_mask_and_the_neuron_of_the_text_are_built_and_extracted(monkeypatch):
-    from nn_data import blobs
+    from small_data import blobs
 
     from codesign.config import SparsityConfig
     from codesign.extract import check_tables, extract

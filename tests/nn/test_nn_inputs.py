@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from nn_data import bits, blobs
+from small_data import bits, blobs
 
 from codesign.config import InputsConfig
 from codesign.errors import ConfigError, DataError

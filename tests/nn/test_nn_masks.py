@@ -2,7 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from nn_data import blobs
+from small_data import blobs
 
 from codesign.config import InputsConfig, SparsityConfig, TrainConfig
 from codesign.errors import ConfigError

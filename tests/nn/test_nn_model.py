@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from nn_data import bits, blobs, waves
+from small_data import bits, blobs, waves
 
 from codesign.config import InputsConfig, SparsityConfig, TrainConfig
 from codesign.errors import ConfigError, TableTooLarge

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from nn_data import blobs
+from small_data import blobs
 
 from codesign.config import InputsConfig, SparsityConfig, TrainConfig
 from codesign.errors import DataError, RunError

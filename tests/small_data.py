@@ -1,4 +1,4 @@
-"""Small random data sets for the tests of training."""
+"""Small random data sets for the tests of training and extraction."""
 
 import numpy as np
 
