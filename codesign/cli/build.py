@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,8 +11,11 @@ from codesign.cli.interrupts import begins
 from codesign.cli.progress import StageProgress
 from codesign.cli.tables import terminal
 from codesign.config import parse_build
-from codesign.errors import CodesignError
+from codesign.errors import CodesignError, MismatchError, RunError
 from codesign.rundir import is_search
+
+if TYPE_CHECKING:
+    from codesign.line import Line
 
 __all__ = ["register"]
 
@@ -104,19 +107,39 @@ def verify(
     from codesign.line import open_run
     from codesign.verify import verify_run, verify_table
 
+    wrong: CodesignError | None = None
     with StageProgress() as progress:
         line = open_run(run, notify=progress.notify)
-        checks = verify_run(line, pairs=pairs)
-    terminal().print(verify_table(checks))
-    if not formal:
-        return
+        try:
+            checks = verify_run(line, pairs=pairs)
+        except (MismatchError, RunError) as problem:
+            if not formal:
+                raise
+            wrong = problem
+    if wrong is None:
+        terminal().print(verify_table(checks))
+    if formal:
+        _prove(line, proof_seconds, wrong)
+
+
+def _prove(line: Line[Any], proof_seconds: float, wrong: CodesignError | None) -> None:
+    """Prove a run; where its checks found something `wrong`, prove the files as they are, and raise both."""
     from codesign.verify.formal import formal_table, prove_run, require_proven
 
+    line.reads_changed = wrong is not None
     with StageProgress() as progress:
         line.notify = progress.notify
-        tallies = prove_run(line, timeout_s=proof_seconds)
+        try:
+            tallies = prove_run(line, timeout_s=proof_seconds)
+        except CodesignError as problem:
+            raise wrong or problem from None
     terminal().print(formal_table(tallies))
-    require_proven(tallies)
+    try:
+        require_proven(tallies)
+    except CodesignError as problem:
+        raise (problem if wrong is None else type(problem)(f"{wrong}\n{problem}")) from None
+    if wrong is not None:
+        raise wrong
 
 
 def sweep(

@@ -1,5 +1,8 @@
 """`cods verify --formal` on a small run: what is proven, what the exit code says, and which runs it is for."""
 
+import re
+import shutil
+
 import pytest
 from typer.testing import CliRunner
 
@@ -56,6 +59,25 @@ def test_the_command_proves_and_prints(run):
     result = CliRunner().invoke(app, ["verify", str(run), "--formal"])
     assert result.exit_code == 0, result.output
     assert "formal proofs" in result.output
+
+
+@pytest.mark.sim
+def test_a_changed_file_is_named_with_the_input_that_it_answers_wrong(run, tmp_path):
+    from codesign.cli.app import app
+
+    copy = shutil.copytree(run, tmp_path / "run")
+    path = sorted((copy / "5_emit" / "design" / "rtl").glob("*_l0.v"))[0]
+    found = re.search(r"l0_n(\d+)_w0_t = \d+'h([0-9a-f]+);", path.read_text())
+    assert found
+    start, end = found.span(2)
+    text = path.read_text()
+    path.write_text(text[:start] + f"{int(found[2], 16) ^ 1:0{end - start}x}" + text[end:])
+    assert (first := CliRunner().invoke(app, ["verify", str(copy)])).exit_code == 1
+    assert "is not as stage emit wrote it" in str(first.exception) and "wanted" not in str(first.exception)
+    told = CliRunner().invoke(app, ["verify", str(copy), "--formal"])
+    assert told.exit_code == 1 and "formal proofs" in told.output
+    wanted = rf"{path.name} is not as stage emit wrote it.*neuron {found[1]}: input codes .*wanted \d+, got \d+"
+    assert re.search(wanted, str(told.exception), re.DOTALL), str(told.exception)
 
 
 def test_tools_that_fail_leave_a_run_unproven(run, monkeypatch):
