@@ -70,10 +70,7 @@ def read_manifest(run: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, dict) and found.get("kind") == "search":
-            raise RunError(
-                f"{run} is the folder of a search, not of a build: {run / 'report.html'} is its report, each of its "
-                f"designs is a run in {run / 'jobs'}, and `cods resume {run}` goes on with it"
-            )
+            raise RunError(_search_told(run))
         if isinstance(found, dict) and {"name", "folder", "keys", "config_digest"} <= found.keys():
             return found
         problem: object = "an entry is missing"
@@ -83,6 +80,33 @@ def read_manifest(run: Path) -> dict[str, Any]:
         f"{path} cannot be read ({problem}); build the run again with `cods build CONFIG --run {run}` and the "
         "configuration that it was made from: finished stages are kept"
     )
+
+
+def _search_told(run: Path) -> str:
+    """What the folder of a search is, and which command fits what it holds."""
+    told = f"{run} is the folder of a search, not of a build. `cods resume {run}` goes on with it or writes its report"
+    best, design = _returned(run), run / "design"
+    if best is not None and (best / "manifest.json").is_file():
+        return f"{told}; the design that it returned is a run of its own: give {best}"
+    if (design / "design.json").is_file():
+        return f"{told}; `cods ci {design}` checks the Verilog that it returned once more"
+    if (design / "README.md").is_file():
+        return f"{told}; {design / 'README.md'} says how the hardware that it returned is simulated"
+    if best is not None:
+        return f"{told}; it returned no Verilog that could be checked"
+    return f"{told}; it has no result yet"
+
+
+def _returned(run: Path) -> Path | None:
+    """The folder of the job whose design a search returned; None where it has no result."""
+    path = run / "result.json"
+    found = read_json(path) if path.is_file() else None
+    if not isinstance(found, dict):
+        return None
+    if "arms" in found:
+        found = found["arms"][found["best"]]["best"]
+    folder = str(found.get("folder") or "jobs")
+    return run / folder  # an absolute one stays what it is
 
 
 def disk_error(problem: OSError, path: Path) -> CodesignError:

@@ -69,6 +69,6 @@ def _summary(result: dict[str, Any], run: Path, *, family: str) -> None:
     from codesign.report.search_page import result_tables
 
     console = terminal()
-    for table in result_tables(result) if family == "engine" else [lut_search_table(result)]:
+    for table in result_tables(result) if family != "pipeline" else [lut_search_table(result)]:
         console.print(table)
     console.print(f"report: {run / 'report.html'}", soft_wrap=True, highlight=False)

@@ -97,9 +97,9 @@ class SearchConfig(Section):
     """One `cods search` file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-    family: Literal["engine", "pipeline"] = "engine"
-    """What is searched: accelerators for networks (`engine`, or a family of one's own, which `hardware.space` names),
-    or LUT networks that are hardware themselves (`pipeline`)."""
+    family: Literal["engine", "own", "pipeline"] = "engine"
+    """What is searched: accelerators for networks (`engine`; `own` is what it becomes where `hardware.space` is of a
+    family of one's own), or LUT networks that are hardware themselves (`pipeline`)."""
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = 0
     device: str = "ecp5-85f"
     objective: ObjectiveConfig = ObjectiveConfig()
@@ -125,6 +125,6 @@ class SearchConfig(Section):
             raise ValueError("network: give either `space` or `file`")
         if network.file is not None and network.method != "reference":
             raise ValueError("network.method: with `file` there is one network: write `method: reference`")
-        if self.family == "engine" and network.method == "reference" and self.hardware.method == "default":
+        if self.family != "pipeline" and network.method == "reference" and self.hardware.method == "default":
             raise ValueError("hardware.method is default and network.method is reference: there is nothing to search")
         return self

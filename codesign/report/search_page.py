@@ -28,7 +28,7 @@ def write_search_report(run: Path) -> None:
     rows = [json.loads(line) for line in (run / "evaluations.jsonl").read_text(encoding="utf-8").splitlines()]
     arm = result["arms"][result["best"]]
     words, figure = words_of(result), result["figure"]
-    designs = [one for each in result["arms"].values() for one in each["designs"]]
+    config, rivals = read_yaml(run / "config.yaml")[0], rival_rows(result)
     plots = embed(
         evaluated=evaluated_plot(
             rows, figure=figure, arm=result["best"], realised="built" if words.built else "judged"
@@ -47,21 +47,41 @@ def write_search_report(run: Path) -> None:
             best=arm["best"],
             words=words,
             names=_letters(result),
-            known={
-                "accuracy": any(one["accuracy"] is not None for one in designs),
-                "luts": any("luts" in one["measured"] for one in designs),
-            },
+            known=_known(result, rivals, built=words.built),
+            adapts=config["hardware"]["method"] == "agent",
+            own=config["family"] == "own",
             drops=drop_rows(arm["drops"]),
             figures=[(name, *arm["best"]["figures"][name]) for name in _SHOWN if name in arm["best"]["figures"]],
             table=comparison_rows(result),
-            rivals=rival_rows(result),
+            rivals=rivals,
             manifest=manifest,
-            config=dump_yaml(without_secrets(_without_defaults(read_yaml(run / "config.yaml")[0]))),
+            config=dump_yaml(without_secrets(_without_defaults(config))),
             plots=plots,
             script=plotly_script(),
         )
     )
     write_text(run / "report.html", page)
+
+
+def _known(result: Mapping[str, Any], rivals: Sequence[Mapping[str, Any]], *, built: bool) -> dict[str, bool]:
+    """Which columns of the report's tables hold anything."""
+    arms = result["arms"].values()
+    designs, table = [one for arm in arms for one in arm["designs"]], comparison_rows(result)
+    return {
+        "network": len(_letters(result)) > 1,
+        "look_ups": any(arm["network_evaluations"] for arm in arms),
+        "accuracy": any(one["accuracy"] is not None for one in designs),
+        "accuracy_test": any(arm["accuracy_test"] for arm in arms),
+        "value": not built or result["figure"] != "cycles",  # else it stands as the cycles that were simulated
+        "cycles": any("cycles" in one["predicted"] for one in designs),
+        "simulated": any("cycles" in one["measured"] for one in designs),
+        "luts": any("luts" in one["measured"] for one in designs),
+        "estimated": any("luts" in one["predicted"] for one in designs),
+        **{f"{name}_ratio": any(row["ratios"][name] for row in table) for name in ("latency_us", "energy_nj", "edp")},
+        "cycles_ratio": any(row["ratios"]["cycles"] for row in table),
+        "fronts": any(row.get("front_share") is not None for row in rivals),
+        "optimum": any(row["ratio"] is not None for row in rivals),
+    }
 
 
 def _letters(result: Mapping[str, Any]) -> dict[str, str]:
@@ -136,6 +156,7 @@ def _best_table(result: Mapping[str, Any]) -> Table:
     table.add_column("figure")
     table.add_column("value", justify="right", overflow="fold")
     table.add_column("origin")
+    table.add_row("family", result["family"], "")
     table.add_row("network", best["network"], "")
     table.add_row("hardware", ", ".join(f"{k} {v}" for k, v in best["hardware"].items()), "")
     if best["accuracy"] is not None:
@@ -158,33 +179,45 @@ def _plain(value: float) -> str:
 
 
 def _comparison_table(result: Mapping[str, Any]) -> Table:
-    table = Table(title="against the reference network on the default accelerator")
-    for name in ("", "validation", "test", "latency", "energy", "EDP", "evaluations", "accuracies or steps"):
-        table.add_column(name, justify="left" if not name else "right")
+    headings = ("", "validation", "test", "cycles", "latency", "energy", "EDP", "evaluations", "accuracies or steps")
+    rows: list[list[str]] = []
     for row in comparison_rows(result):
-        test = row["accuracy_test"]
-        table.add_row(
-            row["what"],
-            "" if row["accuracy"] is None else f"{row['accuracy']:.2f}",
-            "" if test is None else f"{test[0]:.2f}",
-            *(_times(row["ratios"][key]) for key in ("latency_us", "energy_nj", "edp")),
-            f"{row['evaluations']:,}",
-            f"{row['network_evaluations']:,}",
+        test, ratios = row["accuracy_test"], row["ratios"]
+        rows.append(
+            [
+                row["what"],
+                "" if row["accuracy"] is None else f"{row['accuracy']:.2f}",
+                "" if test is None else f"{test[0]:.2f}",
+                "" if ratios["latency_us"] else _times(ratios["cycles"]),  # of a family without a clock
+                *(_times(ratios[key]) for key in ("latency_us", "energy_nj", "edp")),
+                f"{row['evaluations']:,}",
+                f"{row['network_evaluations']:,}" if row["network_evaluations"] else "",
+            ]
         )
+    return _full_columns("against the reference network on the default accelerator", headings, rows)
+
+
+def _full_columns(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of the columns that hold anything, the first to the left."""
+    table = Table(title=title)
+    kept = [index for index in range(len(headings)) if any(row[index] for row in rows)]
+    for index in kept:
+        table.add_column(headings[index], justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*(row[index] for index in kept))
     return table
 
 
 def _rival_table(result: Mapping[str, Any]) -> Table:
-    table = Table(title=f"searching the found network's accelerator: {result['figure']}")
-    for name in ("method", "best", "over the optimum", "front, share of the best", "evaluations"):
-        table.add_column(name, justify="left" if name == "method" else "right")
+    headings = ("method", "best", "over the optimum", "front, share of the best", "evaluations")
+    rows: list[list[str]] = []
     for row in rival_rows(result):
         label = f"{row['method']}, in the loop" if row.get("in the loop") else row["method"]
         value = "none" if row["value"] is None else _plain(row["value"])
-        ratio = "not known" if row["ratio"] is None else f"{row['ratio']:.4f}"
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.4f}"
         share = row.get("front_share")
-        table.add_row(label, value, ratio, "" if share is None else f"{share:.3f}", f"{row['evaluations']:,}")
-    return table
+        rows.append([label, value, ratio, "" if share is None else f"{share:.3f}", f"{row['evaluations']:,}"])
+    return _full_columns(f"searching the found network's accelerator: {result['figure']}", headings, rows)
 
 
 def _times(ratio: float | None) -> str:
@@ -196,6 +229,8 @@ def _without_defaults(config: Any) -> Any:
     if not isinstance(config, dict):
         return config
     found = {key: _without_defaults(value) for key, value in config.items() if value not in (None, {}, [])}
+    if found.get("family") == "own":  # the space says which
+        found.pop("family")
     if "train" in found and "data" not in found:
         found.pop("train")
     return found

@@ -80,6 +80,8 @@ class FamilyJob(JobKind):
             "vectors_checked": Figure(ran.inputs, "samples", "simulated"),
             "vectors_mismatched": Figure(ran.mismatched, "samples", "simulated"),
         }
+        if not isinstance(family, EngineFamily):
+            _describe(design, given, found, inputs)
         if given.synth:
             found |= synthesised(design, given.device, work=folder / "synth", route=given.route)
         return found
@@ -95,3 +97,27 @@ def _generate_engine(point: EnginePoint, network: Any, target: Device, design: P
         raise Refusal(*broken)
     generate(point, design)
     lint_engine(design, work=work / "lint")
+
+
+def _describe(folder: Path, given: FamilySpec, figures: Mapping[str, Figure], inputs: NDArray[Any]) -> None:
+    """Write what we know of a design whose family wrote no README.md: settings, figures, inputs that were played."""
+    readme = folder / "README.md"
+    if readme.exists():
+        return
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    np.savetxt(folder / "inputs.txt", inputs.reshape(len(inputs), -1), fmt="%.17g")
+    settings = {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.point.items()}
+    lines = [
+        f"# A design of the space {Path(given.space).name}",
+        "",
+        f"Generated for the network {Path(given.network).name} on {given.device}, and simulated: {len(inputs)} inputs, "
+        f"{figures['cycles'].value:,g} cycles an input, every answer as the network's own arithmetic has it. The",
+        f"inputs are in `inputs.txt`, one a line. The family's files: {', '.join(f'`{name}`' for name in files)}. It "
+        "wrote no README of its own, so ports and timing are described there alone.",
+        "",
+        "| setting | value |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in settings.items()),
+        "",
+    ]
+    readme.write_text("\n".join(lines), encoding="utf-8")

@@ -17,6 +17,8 @@ from codesign.tools import run
 from codesign.tools.verilator import find_verilator
 
 HERE = Path(__file__).parent
+VECTORS = 8
+"""Golden input vectors that a generated folder holds."""
 SHARE = 0.9
 """Of a device's DSP blocks and LUTs that a design may use."""
 
@@ -84,11 +86,11 @@ class MatVec(AcceleratorFamily):
         }
 
     def generate(self, point, network, folder):
-        """Write matvec.v, bench.v, weights.hex and settings.vh."""
+        """Write a folder that stands alone: matvec.v and its weights, a bench with golden vectors, Makefile, README."""
         self.check(point, network)
         outputs, inputs, weights = _layer(network)
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("matvec.v", "bench.v"):
+        for name in ("matvec.v", "bench.v", "Makefile"):
             shutil.copy(HERE / name, folder / name)
         rows, bits = point["rows"], point["weight_bits"]
         words = weights.reshape(-1, rows, inputs).transpose(0, 2, 1).reshape(-1, rows)  # pass, input, row
@@ -107,6 +109,14 @@ class MatVec(AcceleratorFamily):
         }
         text = "".join(f"localparam {name} = {value};\n" for name, value in settings.items())
         (folder / "settings.vh").write_text(text)
+        golden = folder / "vectors"
+        golden.mkdir(exist_ok=True)
+        vectors = np.random.default_rng(0).integers(0, network.input_levels.high + 1, (VECTORS, inputs))
+        _write_inputs(golden / "inputs.hex", vectors)
+        cycles = _cycles(point, inputs, outputs)
+        lines = [" ".join(map(str, (*sums, cycles))) + "\n" for sums in _answers(network, vectors)]
+        (golden / "answers.txt").write_text("".join(lines))
+        (folder / "README.md").write_text(_readme(settings, self.cost(point, network, None)))
 
     def simulate(self, folder, network, inputs, *, work):
         """Play (vectors, inputs) through the unit in Verilator."""
@@ -119,11 +129,11 @@ class MatVec(AcceleratorFamily):
         command += [f"-I{folder.resolve()}", (folder / "bench.v").resolve(), (folder / "matvec.v").resolve()]
         run(command, work, log="build.log", timeout_s=600, environment=tool.environment)
         shutil.copy(folder / "weights.hex", work / "weights.hex")
-        (work / "inputs.hex").write_text("".join(f"{int(value):x}\n" for value in vectors.ravel()))
+        _write_inputs(work / "inputs.hex", vectors)
         run([build / "bench"], work, log="run.log", timeout_s=600)
         told = [line.split() for line in (work / "answers.txt").read_text().splitlines()]
         answers = np.array([[int(word) for word in line[:-1]] for line in told])
-        wanted = trace_integer(network, vectors.reshape(len(vectors), -1, 1, 1))["only"].reshape(len(vectors), -1)
+        wanted = _answers(network, vectors)
         if answers.shape != wanted.shape:
             raise MismatchError(f"the unit gave {answers.shape} answers, wanted {wanted.shape}")
         cycles = {int(line[-1]) for line in told}
@@ -149,3 +159,28 @@ def _luts(point, inputs, outputs):
     product = point["weight_bits"] * point["input_bits"]
     memory = -(-outputs * inputs * point["weight_bits"] // 64) + -(-inputs * point["input_bits"] // 64)
     return point["rows"] * (product + point["sum_bits"]) + memory + 40
+
+
+def _answers(network, vectors):
+    """Return the sums (vectors, outputs) of inputs (vectors, inputs) by the network's own arithmetic."""
+    return trace_integer(network, vectors.reshape(len(vectors), -1, 1, 1))["only"].reshape(len(vectors), -1)
+
+
+def _write_inputs(path, vectors):
+    path.write_text("".join(f"{int(value):x}\n" for value in vectors.ravel()))
+
+
+def _readme(settings, cost):
+    """Say what the generated folder is: ports, timing, and how it is simulated without anything of ours."""
+    text = (HERE / "README.in.md").read_text()
+    cycles, luts = (f"{cost[name].value:,} {cost[name].unit} ({cost[name].origin})" for name in ("cycles", "luts"))
+    words = settings | {
+        "VECTORS": VECTORS,
+        "OUT_BITS": settings["ROWS"] * settings["SUM_BITS"],
+        "CYCLES": cycles,
+        "LUTS": luts,
+    }
+    words["PASSES"] = settings["OUTPUTS"] // settings["ROWS"]
+    for name, value in words.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    return text

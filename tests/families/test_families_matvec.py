@@ -1,6 +1,8 @@
 """A family of a user's own, given by a YAML file and a class beside it: found, searched, generated, simulated."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from codesign.accel.family import points_of
 from codesign.cli.app import app
 from codesign.errors import ConfigError, SpaceError, UnsupportedModel
 from codesign.families import find_family
+from codesign.tools.verilator import find_verilator
 
 FOLDER = Path(__file__).parents[2] / "examples" / "matvec_family"
 POINT = {"rows": 5, "weight_bits": 4, "input_bits": 4, "sum_bits": 16, "register_product": True}
@@ -63,11 +66,31 @@ def test_its_hardware_is_exact_in_data_and_cycles(family, network, tmp_path):
     said = family.simulate(tmp_path / "design", network, inputs, work=tmp_path / "work")
     assert (said.inputs, said.mismatched) == (20, 0)
     assert said.cycles == family.cost(POINT, network, device("ecp5-25f"))["cycles"].value
-    weights = tmp_path / "design" / "weights.hex"
-    words = weights.read_text().splitlines()
-    weights.write_text("\n".join([f"{int(words[0], 16) ^ 1:x}", *words[1:]]) + "\n")
-    said = family.simulate(tmp_path / "design", network, inputs, work=tmp_path / "work")
-    assert said.mismatched == int((inputs[:, 0] != 0).sum()), "a wrong weight shows wherever its input is not 0"
+
+
+@pytest.mark.sim
+def test_its_folder_stands_alone(family, network, tmp_path):
+    """README, Makefile, golden vectors: it is simulated without the package, and a wrong weight is seen."""
+    folder = tmp_path / "design"
+    family.generate(POINT, network, folder)
+    said = (folder / "README.md").read_text()
+    assert "194 cycles (exact)" in said and "| `out_data` | 80 | 5 sums of 16 bits" in said
+    assert "{" not in said
+    tool = find_verilator()
+    quiet = {k: v for k, v in {**os.environ, **tool.environment}.items() if v is not None}
+    words = ["make", "-C", str(folder), "simulate", f"VERILATOR={tool.path}"]
+    options = f"--binary --Wno-fatal --top-module bench -MAKEFLAGS '{' '.join(tool.make_arguments)}'"
+    words += [f'OPTIONS={options} -CFLAGS "-std=gnu++20 -fcoroutines"']
+    made = subprocess.run(words, env=quiet, capture_output=True, text=True, timeout=300)
+    assert made.returncode == 0 and "is as it must be" in made.stdout, made.stdout + made.stderr
+    weights = folder / "weights.hex"
+    first, *rest = weights.read_text().splitlines()
+    weights.write_text("\n".join([f"{int(first, 16) ^ 1:x}", *rest]) + "\n")
+    made = subprocess.run(words, env=quiet, capture_output=True, text=True, timeout=300)
+    assert made.returncode != 0
+    wrong = sum(line.startswith("<") for line in made.stdout.splitlines())
+    inputs = [int(line, 16) for line in (folder / "vectors" / "inputs.hex").read_text().splitlines()]
+    assert wrong == sum(value != 0 for value in inputs[::64]) > 0, "it shows wherever its input is not 0"
 
 
 def test_the_engine_is_a_family_whose_ranking_is_questioned():

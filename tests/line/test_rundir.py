@@ -126,3 +126,23 @@ def test_damaged_manifest_is_named_with_what_to_do(tmp_path):
     (tmp_path / "manifest.json").write_text('{"name": "small"}')
     with pytest.raises(RunError, match="an entry is missing"):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({}, "it has no result yet"),
+        ({"result.json": {"folder": ""}}, "it returned no Verilog that could be checked"),
+        ({"result.json": {"folder": "jobs/a"}, "jobs/a/manifest.json": {}}, "is a run of its own: give .*jobs/a"),
+        (
+            {"result.json": {"best": "x", "arms": {"x": {"best": {"folder": "jobs/a"}}}}, "design/design.json": {}},
+            "`cods ci .*design` checks the Verilog",
+        ),
+    ],
+)
+def test_a_search_given_for_a_run_is_told_what_fits_it(tmp_path, files, told):
+    for name, content in {"manifest.json": {"kind": "search", "name": "a"}, **files}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_json(tmp_path / name, content)
+    with pytest.raises(RunError, match=f"is the folder of a search, not of a build.*cods resume.*{told}"):
+        read_manifest(tmp_path)

@@ -1,6 +1,7 @@
 """The loop over a family of a user's own with one network: what wins, what never does, and errors that say why."""
 
 import json
+import re
 
 import pytest
 from loop_toys import Told, write_toy
@@ -49,8 +50,12 @@ def test_the_optimum_is_found_built_and_reported(tmp_path):
     costed = [row for row in rows if row["phase"] == "adapt"]
     assert len(costed) == 60 and {row["state"] for row in costed} <= {"done", "over limit"}
     assert {row["figures"]["cycles"][2] for row in costed} == {"exact"}
-    with pytest.raises(RunError, match="is the folder of a search, not of a build"):
+    readme = tmp_path / "run" / "design" / "README.md"
+    said = f"is the folder of a search, not of a build.*{readme} says how the hardware that it returned is simulated"
+    with pytest.raises(RunError, match=said):
         open_run(tmp_path / "run")
+    assert f"| rows | {best['hardware']['rows']} |" in readme.read_text()  # the family wrote none
+    assert len((tmp_path / "run" / "design" / "inputs.txt").read_text().splitlines()) == 3
     page = (tmp_path / "run" / "report.html").read_text()
     assert "generated and simulated, not synthesised" in page and "Designs that were built" in page
     folder = tmp_path / "toy"
@@ -70,6 +75,50 @@ def test_the_optimum_is_found_built_and_reported(tmp_path):
     pairs = {(c["cycles"].value, c["luts"].value) for c in costs if c["luts"].value <= 600}
     best = sorted(one for one in pairs if not any(a[0] <= one[0] and a[1] <= one[1] and a != one for a in pairs))
     assert [tuple(one) for one in rivals["exhaustive"]["front"]] == best
+
+
+def columns(page, title):
+    """The headings of the table below a heading of a report."""
+    return re.findall(r"<th[^>]*>([^<]*)</th>", page.split(f"<h2>{title}</h2>")[1].split("</tr>")[0])
+
+
+def test_reports_name_the_family_and_have_no_empty_columns(tmp_path):
+    result = searched(tmp_path / "toy", tmp_path, rivals="true")
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert result["family"] == "toy (toy_family.py:ToyFamily)"
+    assert "toy (toy_family.py:ToyFamily), a family of one's own" in page and "family: engine" not in page
+    assert "Against the default" not in page and "agent's hardware" not in page  # the method is a genetic search
+    assert columns(page, "Rounds") == ["round", "cycles at first", "after searching", "evaluations", "designs"]
+    assert columns(page, "Designs that were built") == [
+        *("round", "state", "cycles simulated", "cycles by the model", "LUTs estimated")
+    ]
+    config = parse_model(SearchConfig, tmp_path / "run" / "config.yaml")
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert config.family == "own" and manifest["family"] == result["family"]
+    printed = {table.title: [column.header for column in table.columns] for table in result_tables(result)}
+    assert all(
+        all(str(cell) for cell in column.cells) for table in result_tables(result)[1:] for column in table.columns
+    )
+    assert list(printed)[1] == "searching the found network's accelerator: cycles"
+    default = "{rows: 1, lanes: 1, depth: 16, fast: false}"
+    path = tmp_path / "toy" / "search.yaml"
+    path.write_text(path.read_text().replace("method: genetic", f"method: genetic, default: {default}"))
+    runner = LocalRunner(tmp_path / "jobs")
+    config = parse_model(SearchConfig, path)
+    result = run_search(config, tmp_path / "default", folder=tmp_path / "toy", runner=runner)
+    page = (tmp_path / "default" / "report.html").read_text()
+    assert columns(page, "Against the default") == ["", "cycles", "LUTs", "accelerators evaluated"]
+    headings = [str(column.header) for column in result_tables(result)[1].columns]
+    assert headings == ["", "cycles", "evaluations"]
+
+
+def test_the_family_that_a_file_names_is_that_of_its_space(tmp_path):
+    path = write_toy(tmp_path / "toy")
+    path.write_text(
+        path.read_text().replace("hardware: {space: space.yaml", "family: own\nhardware: {space: engine-agent")
+    )
+    with pytest.raises(ConfigError, match="`own` is for a family of one's own; .* is of the family 'engine'"):
+        run_search(parse_model(SearchConfig, path), tmp_path / "run", folder=tmp_path / "toy")
 
 
 def test_a_design_whose_build_failed_never_wins(tmp_path):

@@ -114,11 +114,13 @@ class Loop:
             agent_value = self._value(proposed, network)
             candidates = [network]
             if self.searches_networks:
-                self.tell(f"round {number + 1}: searching the network at the agent's hardware")
+                self.tell(f"round {number + 1}: searching the network at the best accelerator so far")
                 candidates = self._networks_found(proposed, (number + 1) / rounds)
                 network = candidates[0]
             # (iii) Adapt the agent to the network.
-            self.tell(f"round {number + 1}: adapting the agent to {network.label}")
+            agent = self.config.hardware.method == "agent"
+            doing = "adapting the agent to" if agent else "searching accelerators for"
+            self.tell(f"round {number + 1}: {doing} {network.label}")
             winners = [design.point for design in self._ranked()] + [proposed]
             if self.networks.trains and self.least is None and network.label != reference.label:
                 # Its own training says how accurate others must be: it is realised too, on hardware of its own.

@@ -32,7 +32,7 @@ from codesign.search.rivals import Exhaustive, Genetic, Nsga2, RandomSearch, Tpe
 from codesign.search.search import History, Searcher, search
 from codesign.search.table import NoValidPoint
 
-__all__ = ["Hardware", "family_of", "objective_of"]
+__all__ = ["Hardware", "family_label", "family_of", "is_own", "objective_of"]
 
 _REFERENCES = 2
 """Valid points of each drawn network that are evaluated for the reference of its rewards."""
@@ -51,6 +51,16 @@ def family_of(config: SearchConfig, folder: Path) -> AcceleratorFamily:
     """The family that `hardware.space` names; a path is relative to `folder`."""
     name = config.hardware.space
     return find_family(str(folder / name) if name.endswith((".yaml", ".yml")) else name)
+
+
+def is_own(family: AcceleratorFamily) -> bool:
+    """Whether a family is none of ours."""
+    return not isinstance(family, (EngineFamily, PipelineFamily))
+
+
+def family_label(family: AcceleratorFamily) -> str:
+    """What a family is called: ours by name, a user's own by its space and its class."""
+    return f"{family.space.name} ({family.space.family})" if is_own(family) else family.space.family
 
 
 def objective_of(config: SearchConfig) -> Objective:
@@ -155,7 +165,7 @@ class Hardware:
     def _time_limit_s(self) -> float | None:
         """Of one call of a cost function; of a family of one's own there is always one."""
         given = self.config.hardware.time_limit_s
-        return given if given is not None or isinstance(self.family, (EngineFamily, PipelineFamily)) else _TIME_LIMIT_S
+        return given if given is not None or not is_own(self.family) else _TIME_LIMIT_S
 
     def _exclude(self, problem: Problem, candidate: Candidate) -> None:
         for number in self.correction.excluded.get(candidate.label, {}):

@@ -23,7 +23,7 @@ from codesign.search.loop.correction import Correction
 from codesign.search.loop.designs import Design
 from codesign.search.loop.events import write_events
 from codesign.search.loop.fixed import FixedNetwork
-from codesign.search.loop.hardware import Hardware, family_of, objective_of
+from codesign.search.loop.hardware import Hardware, family_label, family_of, objective_of
 from codesign.search.loop.log import Log, plain_figures
 from codesign.search.loop.networks import Networks
 from codesign.search.loop.rivals import front_figures, history_front, share_fronts
@@ -206,6 +206,7 @@ def _search(
     return {
         "name": config.name,
         "seed": config.seed,
+        "family": family_label(family_of(config, folder)),
         "device": config.device,
         "objective": config.objective.model_dump(mode="json"),
         "figure": objective_of(config).figure,
@@ -290,7 +291,7 @@ def _design(design: Design, run: Path) -> dict[str, Any]:
         "network": design.candidate.label,
         "network_point": dict(design.candidate.point),
         "accuracy": design.accuracy,
-        "accuracy_origin": design.candidate.origin or "trained network in integers, validation rows",
+        "accuracy_origin": _accuracy_origin(design),
         "hardware": dict(design.point),
         "state": design.state,
         "reason": design.reason,
@@ -302,6 +303,13 @@ def _design(design: Design, run: Path) -> dict[str, Any]:
         "job": design.job.key if design.job is not None else None,
         "folder": _beside(design.outcome.folder, run) if design.outcome is not None else "",
     }
+
+
+def _accuracy_origin(design: Design) -> str | None:
+    """Where an accuracy comes from; None where there is none."""
+    if design.accuracy is None:
+        return None
+    return design.candidate.origin or "trained network in integers, validation rows"
 
 
 def _beside(folder: str, run: Path) -> str:

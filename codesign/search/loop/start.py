@@ -16,9 +16,8 @@ from codesign.config import dump_yaml, parse_model
 from codesign.config.search import RealiseConfig, SearchConfig
 from codesign.errors import ConfigError, RunError, ToolNotFound
 from codesign.families.engine import EngineFamily
-from codesign.families.pipeline import PipelineFamily
 from codesign.rundir import digest_json, is_search, read_json, write_json, write_text
-from codesign.search.loop.hardware import family_of, objective_of
+from codesign.search.loop.hardware import family_label, family_of, is_own, objective_of
 
 __all__ = ["check_search", "check_storage", "open_search", "refuse_other", "storage_of", "write_start"]
 
@@ -38,7 +37,13 @@ def check_search(config: SearchConfig, folder: Path, *, tell: Tell = lambda _: N
     if config.table and (config.network.method == "reference" or config.hardware.method == "default"):
         raise ConfigError("table: the 2 x 2 needs both halves; write a method for the network and for the hardware")
     family = family_of(config, folder)
-    config = config.model_copy(update={"realise": _settled(config.realise, family, tell)})
+    if config.family == "own" and not is_own(family):
+        raise ConfigError(
+            f"family: `own` is for a family of one's own; hardware.space {config.hardware.space!r} is of the family "
+            f"{family.space.family!r}, which is ours. Leave `family` out"
+        )
+    settled = {"realise": _settled(config.realise, family, tell)} | ({"family": "own"} if is_own(family) else {})
+    config = config.model_copy(update=settled)
     _require_packages(config)
     if config.realise.build and isinstance(family, EngineFamily):
         from codesign.tools.verilator import find_verilator
@@ -54,7 +59,7 @@ def _settled(realise: RealiseConfig, family: AcceleratorFamily, tell: Tell) -> R
     """What can be made of the family's designs: of a family of one's own synthesis is off, and said to be."""
     asked = [name for name in ("synth", "route") if name in realise.model_fields_set and getattr(realise, name)]
     name = family.space.family
-    if isinstance(family, (EngineFamily, PipelineFamily)):
+    if not is_own(family):
         if not realise.build:
             raise ConfigError(
                 f"realise.build: false is for a family that is a cost function alone; designs of the family {name!r} "
@@ -78,7 +83,7 @@ def _settled(realise: RealiseConfig, family: AcceleratorFamily, tell: Tell) -> R
             "`realise: {build: false}` for a result that is said to be costed alone"
         )
     made = "generated and simulated, not synthesised" if realise.build else "not built: they are costed alone"
-    tell(f"designs of the family {name!r} are {made}; other figures are its cost function's")
+    tell(f"designs of the family {family_label(family)} are {made}; other figures are its cost function's")
     return realise.model_copy(update={"synth": False})
 
 
@@ -137,7 +142,7 @@ def write_start(config: SearchConfig, run: Path, folder: Path) -> None:
         {
             "kind": "search",
             "name": config.name,
-            "family": config.family,
+            "family": family_label(family_of(config, folder)),
             "seed": config.seed,
             "folder": os.path.relpath(folder.resolve(), run.resolve()),
             "folder_at_start": str(folder.resolve()),
