@@ -47,6 +47,8 @@ def write_search_report(run: Path) -> None:
             best=arm["best"],
             words=words,
             names=_letters(result),
+            origins=_origins(result),
+            unit=_unit(arm["best"]["figures"], figure),
             known=_known(result, rivals, built=words.built),
             adapts=config["hardware"]["method"] == "agent",
             own=config["family"] == "own",
@@ -82,6 +84,24 @@ def _known(result: Mapping[str, Any], rivals: Sequence[Mapping[str, Any]], *, bu
         "fronts": any(row.get("front_share") is not None for row in rivals),
         "optimum": any(row["ratio"] is not None for row in rivals),
     }
+
+
+def _origins(result: Mapping[str, Any]) -> dict[str, str]:
+    """Origins of the figures compared with the default, and of the objective in all designs."""
+    found: dict[str, set[str]] = {}
+    for arm in result["arms"].values():
+        for name, (_, _, origin) in arm["best"]["figures"].items():
+            found.setdefault(name, set()).add(origin)
+        for design in arm["designs"]:
+            if design["value"] is not None:
+                found.setdefault("objective", set()).add(design["figures"][result["figure"]][2])
+    return {name: ", ".join(sorted(origins)) for name, origins in found.items()}
+
+
+def _unit(figures: Mapping[str, Any], figure: str) -> str:
+    """A figure's unit behind a comma, without its clock; "" where its name says it."""
+    unit = str(figures[figure][1]).split(" at ")[0] if figure in figures else ""
+    return f", {unit}" if unit and unit.lower() != figure else ""
 
 
 def _letters(result: Mapping[str, Any]) -> dict[str, str]:
@@ -221,7 +241,9 @@ def _rival_table(result: Mapping[str, Any]) -> Table:
 
 
 def _times(ratio: float | None) -> str:
-    return "" if ratio is None else f"{ratio:.2f}x lower" if ratio >= 1 else f"{1 / ratio:.2f}x higher"
+    if ratio is None or round(ratio, 2) == 1:
+        return "" if ratio is None else "1.00x"
+    return f"{ratio:.2f}x lower" if ratio >= 1 else f"{1 / ratio:.2f}x higher"
 
 
 def _without_defaults(config: Any) -> Any:

@@ -156,7 +156,7 @@ def _scale(plot: Any, axis: str, values: Sequence[float], title: str) -> None:
     logarithmic, at = ticks(values)
     update = plot.update_xaxes if axis == "x" else plot.update_yaxes
     if logarithmic:
-        update(title=title, type="log", tickvals=at, tickformat="~s")
+        update(title=title, type="log", tickvals=at, tickformat="~s" if min(at, default=1) >= 1 else "~g")
     else:
         update(title=title, nticks=6, tickformat="~s")
 
