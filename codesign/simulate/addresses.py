@@ -15,7 +15,7 @@ from codesign.errors import DataError
 from codesign.ir import Codes, LutNetwork, Tables, addresses, encode, load, run_stage
 from codesign.rtl import Design
 
-__all__ = ["StageAddresses", "TableCoverage", "table_coverage"]
+__all__ = ["StageAddresses", "TableCoverage", "first_codes", "input_words", "table_coverage"]
 
 _CHUNK = 8192
 
@@ -121,8 +121,8 @@ def table_coverage(folder: Path, *, vectors: int | None = None) -> TableCoverage
         if isinstance(stage, Tables)
     }
     count = 0
-    for words in _words(folder / "vectors" / "inputs.hex", design, vectors):
-        _mark(network, _codes(network, design, words), seen)
+    for words in input_words(folder / "vectors" / "inputs.hex", design, vectors):
+        _mark(network, first_codes(network, design, words), seen)
         count += len(words)
     stages: list[StageAddresses] = []
     for index, marks in seen.items():
@@ -141,7 +141,7 @@ def table_coverage(folder: Path, *, vectors: int | None = None) -> TableCoverage
     return TableCoverage(count, tuple(stages))
 
 
-def _words(path: Path, design: Design, vectors: int | None) -> Iterator[NDArray[np.int64]]:
+def input_words(path: Path, design: Design, vectors: int | None) -> Iterator[NDArray[np.int64]]:
     """Yield the fields of the input words, (samples, fields) bit patterns, some thousand samples at a time."""
     size = -(-design.input_bits // 8)
     places = [(f.low, 1 << np.arange(f.bits, dtype=np.int64)) for f in design.input_fields]
@@ -157,7 +157,7 @@ def _words(path: Path, design: Design, vectors: int | None) -> Iterator[NDArray[
         raise DataError(f"{path} does not hold the vectors that design.json states ({problem})") from None
 
 
-def _codes(network: LutNetwork, design: Design, fields: NDArray[np.int64]) -> Codes:
+def first_codes(network: LutNetwork, design: Design, fields: NDArray[np.int64]) -> Codes:
     """Return the codes that enter the first stage after the encoder: the fields, or what it makes of their words."""
     stage = network.encode
     if not design.encoder_in_hardware or stage is None:

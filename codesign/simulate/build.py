@@ -84,14 +84,16 @@ def build_harness(
     timeout_s: float,
     jobs: int = 2,
     trace: Trace = "",
+    watch: Mapping[str, bytes] | None = None,
 ) -> Built:
     """Compile the C++ harness with the design of `folder` to `work`/Vdut. Logs go to `work`; raises ToolFailed.
 
-    trace: see `build_bench`.
+    trace: see `build_bench`. watch: SystemVerilog (name to text) that is bound into the design.
     """
     room = resource_dir("sim")
     bench = {name: (room / name).read_bytes() for name in HARNESS_FILES}
     bench["bench_config.h"] = bench_header(design).encode()
+    bench |= watch or {}
     return build_bench(
         design,
         folder,

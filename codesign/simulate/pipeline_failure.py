@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codesign.errors import CodesignError
+from codesign.errors import CodesignError, ToolFailed
 from codesign.rtl import Design
 from codesign.simulate.build import Built, build_harness
 from codesign.simulate.harness import run_harness
+from codesign.simulate.pipeline_signals import WATCH, Watch, watch_pipeline
 from codesign.simulate.traced import Trace, build_traced
 from codesign.tools.verilator import find_verilator
 
@@ -18,23 +19,28 @@ CYCLES_BEFORE = 2000
 
 
 def pipeline_waves(folder: Path, vector: int, *, work: Path, seed: int, timeout_s: float) -> str:
-    """Simulate up to golden vector `vector` with every signal traced; say where its waveform is, or why it is not.
+    """Simulate up to golden vector `vector` with every signal traced; say what differs first and where the waveform is.
 
-    The harness is compiled once more with tracing: `work`/waves.fst (.vcd where Verilator cannot write FST), from
+    What differs is looked for in the codes after each stage and register, where the folder holds its network. The
+    harness is compiled once more with tracing: `work`/waves.fst (.vcd where Verilator cannot write FST), from
     `CYCLES_BEFORE` cycles before the answer was due. The run is that of the full rate, so cycle for cycle what failed.
+    Where there is no waveform, the reason is told.
     """
     work.mkdir(parents=True, exist_ok=True)
     try:
         design = Design.load(folder)
-
-        def build(kind: Trace) -> Built:
-            return build_harness(design, folder, verilator=find_verilator(), work=work, timeout_s=timeout_s, trace=kind)
-
-        built, kind = build_traced(build)
+        watch = watch_pipeline(design, folder, vector)
+        try:
+            built, kind = _build(design, folder, watch, work, timeout_s)
+        except ToolFailed as problem:
+            if watch is None or problem.status == "timeout":
+                raise
+            watch = None  # a top that was changed by hand may have other wires
+            built, kind = _build(design, folder, watch, work, timeout_s)
         waves = work / f"waves.{kind}"
         waves.unlink(missing_ok=True)
         first = max(0, vector * design.initiation_interval + design.latency_cycles - CYCLES_BEFORE)
-        run_harness(
+        ran = run_harness(
             built.program,
             folder / "vectors",
             work,
@@ -47,4 +53,16 @@ def pipeline_waves(folder: Path, vector: int, *, work: Path, seed: int, timeout_
         )
     except CodesignError as problem:
         return f"no waveform: {problem}"
-    return f"waveform up to vector {vector}, from cycle {first:,} after reset: {waves}"
+    said = f"{watch.explain(ran.output)}\n" if watch is not None else ""
+    return f"{said}waveform up to vector {vector}, from cycle {first:,} after reset: {waves}"
+
+
+def _build(design: Design, folder: Path, watch: Watch | None, work: Path, timeout_s: float) -> tuple[Built, Trace]:
+    files = None if watch is None else {WATCH: watch.source.encode()}
+
+    def build(kind: Trace) -> Built:
+        return build_harness(
+            design, folder, verilator=find_verilator(), work=work, timeout_s=timeout_s, trace=kind, watch=files
+        )
+
+    return build_traced(build)

@@ -20,7 +20,7 @@ from codesign.ci import Check, check_rtl, rtl_folder, write_junit
 from codesign.cli.app import app
 from codesign.config import EngineSimulateConfig, RegistersConfig, RtlConfig
 from codesign.errors import DataError
-from codesign.ir import Layer, LutNetwork, Topology
+from codesign.ir import Layer, LutNetwork, Topology, load
 from codesign.ir.integer import evaluate_integer
 from codesign.rtl import emit
 from codesign.rtl.engine import generate
@@ -116,6 +116,13 @@ def test_a_broken_table_fails_with_vector_field_and_waveform(pipeline, copy, tmp
     failure = ElementTree.parse(junit).getroot().find(".//testcase[@name='golden vectors']/failure")
     assert failure is not None and failure.text is not None
     assert re.search(r"first vector \d+: wanted \w+, got \w+ \(\w+: wanted", failure.text)
+    found = re.search(
+        r"vector (\d+): stage 'l1', neuron 0, row (\d+): small_top\.l1_next\[2:0\] differs first: wanted (\d), got (\d)\n",
+        failure.text,
+    )
+    assert found and found[3] != found[4], failure.text
+    table = load(folder / "vectors" / "network.npz").core[1].neurons[0].table
+    assert table[int(found[2])] == int(found[3])
     (waves,) = (tmp_path / "work" / "waves").glob("waves.*")
     assert waves.stat().st_size > 1000 and str(waves) in failure.text
 
