@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import codesign
 from codesign.accel.engine import EnginePoint, compile_program
 from codesign.accel.engine.draw import draw_network
 from codesign.ci import Check, check_rtl, rtl_folder, write_junit
@@ -117,7 +119,8 @@ def test_a_broken_table_fails_with_vector_field_and_waveform(pipeline, copy, tmp
     assert failure is not None and failure.text is not None
     assert re.search(r"first vector \d+: wanted \w+, got \w+ \(\w+: wanted", failure.text)
     found = re.search(
-        r"vector (\d+): stage 'l1', neuron 0, row (\d+): small_top\.l1_next\[2:0\] differs first: wanted (\d), got (\d)\n",
+        r"vector (\d+): stage 'l1', neuron 0, row (\d+): "
+        r"small_top\.l1_next\[2:0\] differs first: wanted (\d), got (\d)\n",
         failure.text,
     )
     assert found and found[3] != found[4], failure.text
@@ -195,10 +198,59 @@ def test_junit_holds_any_text(tmp_path):
     assert failure is not None and failure.text == "x?<y>\n&" and failure.get("message") == "x?<y>"
 
 
-def test_nothing_that_trains_is_imported():
-    code = "import sys, codesign.ci, codesign.cli.ci; print(sorted({'torch', 'brevitas'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+ONLY_THE_SIM_EXTRA = """
+import os, re, sys
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+
+def known(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+wanted, allowed = ["codesign[sim]"], set()
+while wanted:
+    name, extras = re.match(r"([\\w.-]+)(?:\\[([^]]*)\\])?", wanted.pop()).groups()
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:  # of another platform
+        continue
+    fresh = known(name) not in allowed or extras
+    allowed.add(known(name))
+    for line in (found.requires or []) if fresh else []:
+        extra = re.search(r"extra == [\\"\'](\\w+)", line)
+        if extra is None or extra[1] in (extras or "").split(","):
+            wanted.append(line)
+assert "torch" not in allowed and "cocotb" in allowed and "numpy" in allowed, allowed
+absent = {top for top, owners in packages_distributions().items() if not {known(o) for o in owners} & allowed}
+assert {"torch", "brevitas", "sklearn", "hypothesis"} <= absent, absent
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in absent:
+            with open(os.environ["ABSENT_LOG"], "a") as log:
+                log.write(name + "\\n")
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+with open(os.environ["ABSENT_LOG"], "a") as log:
+    log.write("started\\n")
+"""
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("family", ["pipeline", "engine"])
+def test_the_sim_extra_alone_is_enough(family, request, tmp_path):
+    """Every package outside the closure of codesign[sim] is hidden, from `cods ci` and from each Python it starts."""
+    (tmp_path / "sitecustomize.py").write_text(ONLY_THE_SIM_EXTRA)
+    log = tmp_path / "log"
+    paths = [str(tmp_path), str(Path(codesign.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path), "ABSENT_LOG": str(log)}
+    command = [sys.executable, "-m", "codesign", "ci", str(request.getfixturevalue(family))]
+    command += ["--work", str(tmp_path / "work"), *(["--no-cocotb"] if family == "engine" else [])]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 0 and "checks passed" in done.stdout, done.stdout + done.stderr
+    said = log.read_text().split()
+    assert said.count("started") >= 2, "the Python of cocotb, or of the engine's program, was not restricted"
+    torch = subprocess.run([sys.executable, "-c", "import torch"], capture_output=True, text=True, env=environment)
+    assert torch.returncode == 1 and "No module named 'torch'" in torch.stderr
 
 
 @pytest.mark.sim
