@@ -120,6 +120,8 @@ def _pipeline_checks(job: _Job) -> Iterator[Check]:
         result = simulate(job.folder, config=config, work=job.work / "sim")
     except CodesignError as problem:
         yield _error("golden vectors", problem, started)
+        for name in ("latency and interval", "gaps and back-pressure"):
+            yield Check(name, "error", "not known: golden vectors has ended in an error")
     else:
         yield from _simulated(job, result, time.monotonic() - started)
     design = Design.load(job.folder)
@@ -166,6 +168,7 @@ def _engine_checks(job: _Job) -> Iterator[Check]:
             reached.append(read_watch(replayed.watch, facts, origin="golden images"))
     except CodesignError as problem:
         yield _error("golden images", problem, started)
+        yield Check("cycles", "error", "not known: golden images has ended in an error")
     else:
         yield from _replayed(job, replayed, started, reached)
     bench = job.work / "cocotb"

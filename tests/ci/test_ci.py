@@ -170,12 +170,13 @@ def test_an_engine_passes_and_a_broken_one_fails_in_answers_or_cycles(engine, co
 @pytest.mark.sim
 def test_time_that_is_over_and_damage_are_errors_not_passes(pipeline, engine, copy, tmp_path):
     late = check_rtl(pipeline, work=tmp_path / "late", time_limit_s=1e-9)
-    assert states(late)["golden vectors"] == states(late)["protocol"] == "error"
+    names = ["golden vectors", "latency and interval", "gaps and back-pressure", "protocol"]
+    assert list(states(late)) == ["lint", *names] and {states(late)[name] for name in names} == {"error"}
     assert "time limit" in late[-1].detail
     folder = copy(engine)
     (folder / "vectors" / "program.json").write_text('{"answers": 7}')
     found = states(check_rtl(folder, work=tmp_path / "damaged", cocotb=False))
-    assert found["golden images"] == "error"
+    assert found["golden images"] == found["cycles"] == "error"
     (folder / "rtl" / "engine_tree.v").unlink()
     assert states(check_rtl(folder, work=tmp_path / "missing", cocotb=False))["lint"] == "error"
     (folder / "design.json").write_text("[")
