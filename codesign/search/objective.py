@@ -113,6 +113,29 @@ class Objective:
             fine &= np.asarray(costs[name]) <= most
         return fine
 
+    def explain(self, costs: Mapping[str, NDArray[Any]]) -> str:
+        """Say of points none of which is within the limits which limit stands in the way, and the least of each figure.
+
+        Where each limit is met by some points, it says what the least is among those that meet all others. Points
+        without a number (NaN) meet nothing.
+        """
+        values = {name: np.asarray(costs[name], dtype=np.float64) for name in self.limits}
+        over = {name: ~(values[name] <= most) for name, most in self.limits.items()}
+        said: list[str] = []
+        for name, most in self.limits.items():
+            found = values[name][np.isfinite(values[name])]
+            if not len(found):
+                said.append(f"{name} at most {most:g}, which is not known of any")
+                continue
+            text = f"{name} at most {most:g}, the least met is {found.min():g}"
+            others = np.all([~mask for key, mask in over.items() if key != name], axis=0) if len(over) > 1 else None
+            if found.min() <= most and others is not None:
+                with_them = values[name][others & np.isfinite(values[name])]
+                kept = f"{with_them.min():g} where the others are kept" if len(with_them) else "none keeps the others"
+                text += f" ({kept})"
+            said.append(text)
+        return ", ".join(said)
+
     def ratio(self, value: float, best: float) -> float:
         """How many times worse `value` is than `best`, 1 or more where `best` is the optimum."""
         return value / best if self.direction == "minimise" else best / value

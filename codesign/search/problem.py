@@ -18,9 +18,13 @@ from codesign.search.guard import Guard, told
 from codesign.search.objective import Objective
 from codesign.search.table import CHUNK_POINTS, Completions, valid_points
 
-__all__ = ["Problem", "Sweep", "Trial"]
+__all__ = ["OverLimits", "Problem", "Sweep", "Trial", "number_of"]
 
 State = Literal["done", "over limit", "invalid", "failed"]
+
+
+class OverLimits(SpaceError):
+    """No point keeps the limits, each of which is named with the least that was met."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +140,10 @@ class Problem:
         values = np.asarray(costs[self.objective.figure], dtype=np.float64)
         within = self.objective.within(costs) & (values > 0)
         if not within.any():
-            least = ", ".join(
-                f"{name} at most {most:g}, the least met is {np.nanmin(costs[name]):g}"
-                for name, most in self.objective.limits.items()
+            raise OverLimits(
+                f"none of the {len(numbers):,} valid points of space {self.space.name!r} for {self.name} stays within "
+                f"the limits: {self.objective.explain(costs)}"
             )
-            raise SpaceError(f"no valid point of space {self.space.name!r} stays within the limits: {least}")
         scores = np.where(within, self.objective.scores(costs), np.inf)
         best = int(np.nanargmin(scores))
         self._swept = Sweep(numbers, values, within, costs, int(numbers[best]), float(values[best]))
@@ -153,7 +156,7 @@ class Problem:
             names = list(dict.fromkeys(name for cost, _ in costs if cost for name in cost))
             if not names:
                 raise SpaceError(f"the cost function failed at all of {len(costs)} valid points: {costs[0][1]}")
-            return {name: np.array([_number(cost, name) for cost, _ in costs]) for name in names}
+            return {name: np.array([number_of(cost, name) for cost, _ in costs]) for name in names}
         parts: list[dict[str, NDArray[np.float64]]] = []
         for start in range(0, len(numbers), CHUNK_POINTS):
             columns = self.space.columns(self.space.indices(numbers[start : start + CHUNK_POINTS]))
@@ -219,7 +222,7 @@ class Problem:
         return cost
 
 
-def _number(cost: Cost | None, name: str) -> float:
+def number_of(cost: Cost | None, name: str) -> float:
     """A figure as a number; NaN where there is none, or where it is none."""
     try:
         return float(cost[name].value) if cost is not None and name in cost else float("nan")

@@ -20,6 +20,7 @@ from codesign.report.search_page import drop_rows
 from codesign.search.loop import ARMS, Log, run_search
 from codesign.search.loop.cells import CellNetworks
 from codesign.search.loop.networks import widest
+from codesign.search.loop.run import _Arm
 from codesign.search.networks import Accuracies, network_space
 from codesign.search.networks.cell_cost import CellCosts
 from codesign.search.networks.predictor import cell_features
@@ -156,15 +157,48 @@ def test_reference_and_errors(made, tmp_path):
 def test_limits_that_nothing_meets_are_refused_at_once(made, tmp_path):
     config = config_of(tmp_path).model_dump()
     runner = Told(exact)
-    with pytest.raises(SpaceError, match=r"stays within the limits: luts at most 100, the least met is \d+"):
-        asked = SearchConfig.model_validate(config | {"objective": {"figure": "edp", "limits": {"luts": 100}}})
-        run_search(asked, tmp_path / "a", folder=tmp_path, runner=runner)
+
+    def limited(limits, **more):
+        return SearchConfig.model_validate(config | {"objective": {"figure": "edp", "limits": limits}} | more)
+
+    least = r"luts at most 100, the least met is \d+; and no network of the space has less"
+    with pytest.raises(SpaceError, match=least):
+        run_search(limited({"luts": 100}), tmp_path / "a", folder=tmp_path, runner=runner)
+    with pytest.raises(SpaceError, match=r"cycles at most 100, the least met is \d+; and no network"):
+        run_search(limited({"cycles": 100}), tmp_path / "a", folder=tmp_path, runner=runner)
+    switched = config["hardware"] | {"method": "default"}
+    with pytest.raises(SpaceError, match=r"default accelerator .*: luts at most 5000, it has 7\d\d\d"):
+        run_search(limited({"luts": 5000}, hardware=switched), tmp_path / "a", folder=tmp_path, runner=runner)
+    with pytest.raises(SpaceError, match=r"cycles at most 9000, with the least of all networks it has 5\d\d\d\d"):
+        run_search(limited({"cycles": 9000}, hardware=switched), tmp_path / "a", folder=tmp_path, runner=runner)
+    with pytest.raises(SpaceError, match="the corner 'network searched, default hardware' of the 2 x 2 cannot be made"):
+        run_search(limited({"luts": 7000}, table=True), tmp_path / "a", folder=tmp_path, runner=runner)
+    assert not (tmp_path / "a").exists()
     text = SPACE.replace("weight_depth: {values: [256, 1024, 4096]}", "weight_depth: {values: [64]}")
     (tmp_path / "shallow.yaml").write_text(text)
     config["hardware"]["space"] = "shallow.yaml"
     with pytest.raises(SpaceError, match="killed by rule 'weight_depth'"):
         run_search(SearchConfig.model_validate(config), tmp_path / "b", folder=tmp_path, runner=runner)
     assert not runner.jobs
+
+
+def test_a_limit_that_the_reference_exceeds_everywhere_is_left_to_other_networks(made, tmp_path):
+    """The search begins with the network that has the least of everything, which bounds all others."""
+    config = config_of(tmp_path).model_dump()
+    asked = SearchConfig.model_validate(config | {"objective": {"figure": "edp", "limits": {"cycles": 70_000}}})
+    said: list[str] = []
+    arm = _Arm(asked, "both", run=None, folder=tmp_path, log=Log(None), tell=said.append)
+    loop = arm.prepare()
+    assert not loop.begins_with_reference and "keeps the limits on no accelerator" in said[0]
+    least = arm.networks.least()
+    costs, rng = arm.networks.costs, np.random.default_rng(4)
+    for _ in range(5):
+        point = EnginePoint(8, int(rng.choice([4, 8])), 4, int(rng.choice([4, 8])), bank_depth=4096, weight_depth=4096)
+        figures = costs.figures(point, device("ecp5-85f"))
+        here = costs.space.choices.number(dict(least.point))
+        for values in (figures.cycles, figures.energy_nj, figures.edp):
+            assert values[here] == values.min()
+        assert figures.valid[here] or not figures.valid.any()
 
 
 def test_what_runs_the_widest_weights_runs_all_weights():

@@ -170,11 +170,30 @@ def test_limits_are_asked_again_of_what_was_synthesised(tmp_path):
     assert arm["best"]["value"] == optimum(folder, luts=650 / 1.5)  # estimates that meet the true limit
 
 
-def test_errors_name_the_rule_and_the_budget(tmp_path):
+def test_errors_name_the_rule_and_the_budget(tmp_path, monkeypatch):
     with pytest.raises(NoValidPoint, match="killed by rule 'size'"):
         searched(tmp_path / "toy", tmp_path / "a", network='{"work": 10, "room": 0}')
+    runner = Told(lambda job: {})
+    told = r"none of the \d+ valid points of space 'toy' for work.json .*: luts at most 5, the least met is 10\. Raise"
+    with pytest.raises(SpaceError, match=told):  # before anything is made
+        searched(tmp_path / "toy", tmp_path / "b", luts=5, runner=runner)
+    assert not (tmp_path / "b" / "run").exists() and not runner.jobs
+    monkeypatch.setattr("codesign.search.loop.hardware._ASKING_S", 0.0)  # a family too slow to be asked beforehand
     with pytest.raises(SpaceError, match=r"none may win \(30 over limit\): luts at most 5, the least met is 10"):
-        searched(tmp_path / "toy", tmp_path / "b", luts=5)
+        searched(tmp_path / "toy", tmp_path / "c", luts=5)
+
+
+def test_where_every_design_is_over_a_limit_the_least_is_told(tmp_path):
+    def answer(job):
+        cycles = 4000 // (job.spec["point"]["rows"] * job.spec["point"]["lanes"])
+        cycles += 3 * job.spec["point"]["rows"] + job.spec["point"]["depth"] // 16
+        return {"cycles": Figure(cycles, "cycles", "simulated"), "luts": Figure(9000, "LUTs", "synthesised")}
+
+    told = (
+        r"over limit: luts 9,000 \(synthesised\) exceeds 650.* Limits: luts at most 650, the least met is 9000\. Raise"
+    )
+    with pytest.raises(SpaceError, match=told):
+        searched(tmp_path / "toy", tmp_path, runner=Told(answer), luts=650)
 
 
 def test_a_family_that_is_a_cost_function_alone(tmp_path):
@@ -345,7 +364,8 @@ def test_a_family_of_ones_own_has_a_time_limit_without_asking(tmp_path):
     assert Hardware(config.model_copy(update={"hardware": ours}), **options)._time_limit_s is None
 
 
-def test_what_another_configuration_found_does_not_stay(tmp_path):
+def test_what_another_configuration_found_does_not_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr("codesign.search.loop.hardware._ASKING_S", 0.0)  # its limits are not asked beforehand
     searched(tmp_path / "toy", tmp_path)
     run = tmp_path / "run"
     assert (run / "result.json").is_file() and (run / "design").is_dir()

@@ -149,3 +149,18 @@ def test_removed_points_are_counted_out():
         left.remove(int(number))
         left.remove(int(number))
     assert left.count == 0 and all((level == 0).all() for level in left.remaining)
+
+
+def test_limits_that_nothing_keeps_are_explained():
+    """Which limit stands in the way, alone or with the others."""
+    objective = Objective("cycles", limits={"luts": 10, "ffs": 10})
+    costs = {"luts": np.array([5.0, 20.0, 30.0]), "ffs": np.array([12.0, 15.0, np.nan])}
+    said = objective.explain(costs)
+    assert said == ("luts at most 10, the least met is 5 (none keeps the others), ffs at most 10, the least met is 12")
+    costs["ffs"] = np.array([12.0, 9.0, 8.0])
+    assert objective.explain(costs) == (
+        "luts at most 10, the least met is 5 (20 where the others are kept), "
+        "ffs at most 10, the least met is 8 (12 where the others are kept)"
+    )
+    costs["ffs"] = np.full(3, np.nan)
+    assert objective.explain(costs).endswith("ffs at most 10, which is not known of any")

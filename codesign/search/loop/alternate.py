@@ -19,6 +19,10 @@ from codesign.search.loop.hardware import Hardware
 from codesign.search.loop.log import Log
 from codesign.search.loop.networks import Networks
 from codesign.search.objective import Objective
+from codesign.search.problem import OverLimits, number_of
+
+NETWORK_FIGURES = ("cycles", "interval", "latency_us", "energy_nj", "edp")
+"""Figures that a network decides too; the others are an accelerator's alone."""
 
 __all__ = ["Loop", "LoopResult", "RoundFacts"]
 
@@ -78,6 +82,7 @@ class Loop:
         self.rounds: list[RoundFacts] = []
         self.least: float | None = None
         self._reference: Candidate | None = None
+        self._first: Candidate
 
     def prepare(self) -> Candidate:
         """Refuse what cannot end well, before anything is trained or built; return the reference network."""
@@ -85,19 +90,62 @@ class Loop:
             self.networks.check()
             if self.searches_hardware:
                 self._reference = self.networks.reference(self._default_or_none())
-                self.hardware.preflight(self._reference)
+                self._first = self._first_network(self._reference)
             else:
                 default = self.hardware.default()
                 self._reference = self.networks.reference(default)
-                self.hardware.goal.require(self.hardware.cost(default, self._reference))
+                self._refuse_default(default, self._reference)
         return self._reference
+
+    @property
+    def begins_with_reference(self) -> bool:
+        """Whether the first network in hand is the reference; of a prepared loop that searches hardware."""
+        return self.prepare() is self._first
+
+    def _first_network(self, reference: Candidate) -> Candidate:
+        """The network that a search begins with: the reference, or where no accelerator keeps the limits with it, the
+        least of all. An OverLimits where that cannot keep them either, and so none can."""
+        try:
+            self.hardware.preflight(reference)
+        except OverLimits as problem:
+            least = self.networks.least() if self.searches_networks else None
+            if least is None:
+                more = ". Other networks were not asked" if self.searches_networks else ""
+                raise OverLimits(f"{problem}{more}. Raise the limits, or give another network") from None
+            try:
+                self.hardware.preflight(least)
+            except OverLimits as worse:
+                raise OverLimits(f"{worse}; and no network of the space has less than this one. Raise them") from None
+            self.tell(f"the reference {reference.label} keeps the limits on no accelerator; {least.label} does")
+            return least
+        return reference
+
+    def _refuse_default(self, default: Point, reference: Candidate) -> None:
+        """Refuse limits that the default accelerator exceeds with every network."""
+        goal, cost = self.hardware.goal, self.hardware.cost(default, reference)
+        over = goal.outcome(cost).over
+        least = {name: (met, "") for name, met in over.items()}
+        if self.searches_networks:  # resources are the accelerator's; the rest is a network's too
+            known = self.networks.least_figures(default)
+            least = {name: (met, "") for name, (met, _) in least.items() if name not in NETWORK_FIGURES}
+            least |= {
+                name: (known[name], "with the least of all networks ")
+                for name in over
+                if name in known and known[name] > goal.limits[name]
+            }
+        if least:
+            said = ", ".join(f"{n} at most {goal.limits[n]:g}, {how}it has {met:g}" for n, (met, how) in least.items())
+            raise OverLimits(
+                f"the default accelerator does not keep the limits: {said}. Raise them, or search hardware"
+            )
 
     def run(self) -> LoopResult:
         """Alternate for `loop.rounds` rounds and return the best realised design."""
         loop, budget = self.config.loop, self.config.hardware.evaluations
         if not self.searches_hardware:
             return self._at_default()
-        reference = network = self.prepare()
+        reference = self.prepare()
+        network = self._first
         self.least = self._accuracy_asked(reference)
         rng = np.random.default_rng([self.config.seed, 7])
         rounds = loop.rounds
@@ -286,14 +334,22 @@ class Loop:
         objective: Objective = self.hardware.goal
         return self.hardware.cost(point, candidate)[objective.figure].value
 
+    def _least_built(self) -> str:
+        """The least of each limited figure that any design had, where one exceeded its limit."""
+        limits = self.hardware.goal.limits
+        if not limits or not any(design.state == "over limit" for design in self.designs):
+            return ""
+        columns = {name: np.array([number_of(d.figures, name) for d in self.designs]) for name in limits}
+        return f" Limits: {self.hardware.goal.explain(columns)}."
+
     def _result(self, reference: Candidate) -> LoopResult:
         done = self._ranked()
         if not done:
             reasons = "; ".join(dict.fromkeys(f"{d.state}: {d.reason}" for d in self.designs))
             built = "built" if self.config.realise.build else "costed"
             raise SpaceError(
-                f"none of the {len(self.designs)} designs that were {built} may be returned: {reasons}. Raise the "
-                "limits or network.within, or allow more evaluations"
+                f"none of the {len(self.designs)} designs that were {built} may be returned: {reasons}."
+                f"{self._least_built()} Raise the limits or network.within, or allow more evaluations"
             )
         return LoopResult(
             done[0],

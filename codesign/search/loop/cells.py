@@ -101,6 +101,19 @@ class CellNetworks(Networks):
             number = reference_cell(self.figures(default), self.table.validation[self._rows])
         return self.candidate(number)
 
+    def least(self) -> Candidate | None:
+        """A cell that passes on what it gets: its layers are in every network, and every cost is a sum over layers."""
+        empty = [number for number, one in enumerate(self.costs.sequences) if not one]
+        same = np.flatnonzero(np.isin(self.costs.sequence_of, empty) & ~self.costs.zero)
+        return self._bare(int(same[0])) if len(same) else None
+
+    def least_figures(self, point: Point) -> Mapping[str, float]:
+        """By enumeration."""
+        figures = self.figures(point)
+        if not figures.valid.any():
+            return {}
+        return {name: float(np.asarray(getattr(figures, name))[figures.valid].min()) for name in FIGURES}
+
     def candidate(self, number: int) -> Candidate:
         """The cell of a number, its validation accuracy looked up."""
         self._look_up(number)
@@ -178,11 +191,29 @@ class CellNetworks(Networks):
         legal, costs = self._legal(figures, limits), np.asarray(getattr(figures, self.figure))
         fine = [n for n, accuracy in self.known.items() if legal[n] and (least is None or accuracy >= least)]
         if not fine:
-            raise SpaceError(
-                f"of {len(self.known)} cells looked up none is within the limits at this hardware and has a validation "
-                f"accuracy of {least:g} % or more. Raise network.within, the limits, or network.evaluations"
-            )
+            raise SpaceError(self._why_none(figures, legal, limits, least))
         return min(fine, key=lambda n: (costs[n], -self.known[n]))
+
+    def _why_none(
+        self, figures: CellFigures, legal: np.ndarray, limits: Mapping[str, float], least: float | None
+    ) -> str:
+        """Say which of the limits and the accuracy stands in the way, with the best that was met of each."""
+        known = np.array(sorted(self.known))
+        accurate = np.array([least is None or self.known[int(n)] >= least for n in known], dtype=np.bool_)
+        said: list[str] = []
+        for name, most in limits.items():
+            values = np.asarray(getattr(figures, name), dtype=np.float64)
+            met = values[known[accurate & figures.valid[known]]]
+            among = f"{met.min():g} among those accurate enough" if len(met) else "none of them is accurate enough"
+            said.append(f"{name} at most {most:g} ({among}; any cell: {values[figures.valid].min():g})")
+        if least is not None:
+            best = max((self.known[int(n)] for n in known[legal[known]]), default=None)
+            among = "no cell looked up keeps the limits" if best is None else f"{best:.2f} % the best that keeps them"
+            said.append(f"validation accuracy at least {least:.2f} % ({among})")
+        return (
+            f"of {len(self.known)} cells looked up none is within the limits at this hardware and accurate enough: "
+            f"{', '.join(said)}. Raise network.within, the limits, or network.evaluations"
+        )
 
     def _other(self, figures: CellFigures, queries: int, limits: Mapping[str, float]) -> None:
         """Evolution over a predictor, or cells drawn from the legal ones."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -27,7 +28,7 @@ from codesign.search.loop.designs import Candidate
 from codesign.search.loop.log import Log
 from codesign.search.loop.rivals import rival_rows
 from codesign.search.objective import Objective
-from codesign.search.problem import Problem, Trial
+from codesign.search.problem import OverLimits, Problem, Trial, number_of
 from codesign.search.rivals import Exhaustive, Genetic, Nsga2, RandomSearch, Tpe
 from codesign.search.search import History, Searcher, search
 from codesign.search.table import NoValidPoint
@@ -42,6 +43,9 @@ _PROPOSALS = 4
 
 _TIME_LIMIT_S = 60.0
 """Of one call of a cost function of a user's own family, where the file gives none."""
+
+_ASKING_S = 10.0
+"""Seconds in which a family that costs point by point is asked before a search whether any point keeps the limits."""
 
 _ASKED = 3
 """Valid points that are costed before a search begins, to see which figures the family gives."""
@@ -178,7 +182,8 @@ class Hardware:
 
         A NoValidPoint names the rule that kills most, a SpaceError the least that was met, or the figures that there
         are where the objective or a limit names another. A family that costs point by point is asked for its valid
-        points, and for the figures of up to three of them, which do not count as evaluations.
+        points, and for figures, which do not count as evaluations: of up to three points, and where there are limits of
+        more, until one keeps them or a few seconds are over.
         """
         problem = self.problem(candidate)
         valid = problem.completions.valid
@@ -187,8 +192,30 @@ class Hardware:
             if trial.figures:
                 self.goal.require(trial.figures)
                 break
-        if self.goal.limits and problem.in_columns:
+        if not self.goal.limits:
+            return
+        if problem.in_columns:
             problem.sweep()
+        else:
+            self._ask_limits(problem)
+
+    def _ask_limits(self, problem: Problem) -> None:
+        """Cost valid points in a drawn order until one keeps the limits; an OverLimits where all were asked in vain."""
+        ends = time.monotonic() + _ASKING_S
+        valid = problem.completions.valid
+        costs: list[Mapping[str, Figure]] = []
+        for number in np.random.default_rng(0).permutation(valid).tolist():
+            (trial,) = problem.evaluate([number])
+            if trial.done or time.monotonic() > ends:
+                return
+            costs.append(trial.figures)
+        columns = {name: np.array([number_of(cost, name) for cost in costs]) for name in self.goal.limits}
+        if not all(np.isfinite(values).any() for values in columns.values()):
+            return  # what the cost function does wrong is told with the points that the search evaluates
+        raise OverLimits(
+            f"none of the {len(costs):,} valid points of space {problem.space.name!r} for {problem.name} stays within "
+            f"the limits: {self.goal.explain(columns)}"
+        )
 
     # (i) Train the agent over networks.
 
@@ -322,13 +349,10 @@ class Hardware:
         states = ", ".join(f"{count} {state}" for state, count in history.states().items() if count)
         problem = self.problem(candidate)
         reason = next((f"for instance: {t.reason}" for t in history.trials if t.reason), "no point was evaluated")
-        least = [
-            f"{name} at most {most:g}, the least met is {min(met):g}"
-            for name, most in problem.objective.limits.items()
-            if (met := [t.figures[name].value for t in history.trials if name in t.figures])
-        ]
-        if least and history.states()["over limit"]:
-            reason = ", ".join(least)
+        limits = problem.objective.limits
+        columns = {name: np.array([number_of(t.figures, name) for t in history.trials]) for name in limits}
+        if history.states()["over limit"]:
+            reason = problem.objective.explain(columns)
         if problem.in_columns:
             problem.sweep()  # a SpaceError where no point of the space stays within the limits
         return SpaceError(

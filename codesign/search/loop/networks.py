@@ -89,6 +89,17 @@ class Networks(ABC):
     def reference(self, default: Point | None) -> Candidate:
         """The reference network; default: the default accelerator, which must run it (None: there is none)."""
 
+    def least(self) -> Candidate | None:
+        """The network whose figures are the least at every accelerator, and which runs wherever another does.
+
+        None where nobody knows one: then what limits can be kept is not known before networks are searched.
+        """
+        return None
+
+    def least_figures(self, point: Point) -> Mapping[str, float]:
+        """The least that figures of any network can be at a hardware point, where that is known without training."""
+        return {}
+
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> Candidate:
         """Draw a legal network, for the agent to learn from; its accuracy is not looked at."""

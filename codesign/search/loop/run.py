@@ -68,7 +68,10 @@ def run_search(
     log = Log(run / "evaluations.jsonl")
     first = _Arm(config, arms[0], run=run, folder=folder, log=log, tell=tell)
     try:
-        first.prepare()
+        known = first.prepare().begins_with_reference  # then it keeps the limits on an accelerator that is searched
+        for arm in arms[1:]:  # a corner that cannot end well is refused before the others are searched
+            if not (known and arm == "hardware"):
+                _check_corner(config, arm, folder)
         with RunFolder(run).locked():
             write_start(config, run, folder)
             log.open()
@@ -181,6 +184,17 @@ class _Arm:
         if self._run is not None:
             write_events(self.networks, self._run / "log" / f"network_{self.name}")
         return found
+
+
+def _check_corner(config: SearchConfig, arm: str, folder: Path) -> None:
+    """Refuse the 2 x 2 where a corner cannot keep the limits; what it looks up on the way counts for nobody."""
+    corner = _Arm(config, arm, run=None, folder=folder, log=Log(None), tell=lambda _: None)
+    try:
+        corner.prepare()
+    except SpaceError as problem:
+        raise SpaceError(f"table: the corner {ARMS[arm]!r} of the 2 x 2 cannot be made: {problem}") from None
+    finally:
+        corner.hardware.close()
 
 
 def _search(

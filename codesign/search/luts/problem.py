@@ -46,7 +46,10 @@ def silent(phase: str, line: str) -> None:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network of the shortlist. score: its accuracy in the shared tables; luts, ffs: predicted, cycles: exact."""
+    """A network of the shortlist. luts, ffs: predicted, cycles: exact.
+
+    score: the best accuracy in the shared tables of it and of the networks that were widened to it.
+    """
 
     point: Mapping[str, Value]
     score: float
@@ -208,6 +211,29 @@ class LutProblem:
                 return found
         return self.figures.indices({**plain, EVERY: every})
 
+    def widened(self, indices: Sequence[int]) -> tuple[int, ...]:
+        """The same network whose tables read as many pins as one LUT of the device has, as far as limits allow.
+
+        Such a table takes no more LUTs and holds every narrower one; shared tables and short training tell fan-ins
+        apart by little more than chance.
+        """
+        at = self.canonical(indices)
+        layers = [*(f"l{i}" for i in range(int(self.figures.point(at)["depth"]))), "last"]
+        for number, layer in enumerate(layers):
+            name = f"{layer}_fan_in"
+            point = self.figures.point(at)
+            for fan_in in sorted(self.figures.candidates[self.figures.names.index(name)], reverse=True):
+                if int(fan_in) <= int(point[name]):
+                    break
+                wider = self.figures.indices({**point, name: fan_in})
+                plain = {key: value for key, value in self.figures.point(wider).items() if key != EVERY}
+                if self.space.refusal(plain) or not self.legal.holds(wider):
+                    continue
+                if self.space.topology(plain).address_bits(number) <= self.device.lut_inputs:
+                    at = self.canonical(wider)
+                    break
+        return at
+
     def candidate(self, indices: Sequence[int], score: float) -> Candidate:
         """A network with its predicted figures."""
         f = self.figures
@@ -282,7 +308,11 @@ class LutProblem:
             drawn.append(seen[at])
             if len(seen) > self.config.options.drawn:
                 break
-        legal = {at: value for at, value in seen.items() if self.legal.holds(at)}
+        legal: dict[tuple[int, ...], float] = {}
+        for at, value in seen.items():
+            if self.legal.holds(at):
+                wide = self.widened(at)
+                legal[wide] = max(value, legal.get(wide, 0.0))
         order = sorted(legal, key=lambda at: -legal[at])
         ranked = in_turns(order, [int(self.figures.point(at)["depth"]) for at in order])
         return Relaxation(
