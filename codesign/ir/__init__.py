@@ -24,7 +24,7 @@ from codesign.ir.network import (
 )
 from codesign.ir.store import load, save
 from codesign.ir.text import text
-from codesign.ir.topology import PRESETS, Layer, Topology, preset
+from codesign.ir.topology import PRESETS, Layer, Topology, check_topology, preset
 
 __all__ = [
     "CONV_PRESETS",
@@ -55,6 +55,7 @@ __all__ = [
     "bits_for_range",
     "check",
     "check_conv_topology",
+    "check_topology",
     "check_integer",
     "conv_preset",
     "encode",

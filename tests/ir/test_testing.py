@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,3 +93,13 @@ def test_structured_networks_of_terms_and_thermometers():
         assert sum(isinstance(s, Sums) for s in network.stages) == 5
         codes = random_codes(network, np.random.default_rng(1), 50)
         assert codes.shape == (50, shape.input_signals)
+
+
+def test_the_example_of_the_documentation_runs():
+    text = (Path(__file__).parents[2] / "docs" / "verification.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    lines = [line for line in code.splitlines() if line.startswith(("from ", "import "))]
+    space: dict[str, object] = {}
+    exec("\n".join(lines), space)
+    names = {"illegal_topologies", "refused", "check_topology"}
+    assert names <= space.keys() and all(name in code.split("@given")[1] for name in names)
