@@ -29,12 +29,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "nid": {
         "example": "nid",
         "limits": {"luts": 123, "ffs": 400, "cycles": 6, "address_bits": 8},
-        "options": {"epochs": 12, "rungs": [4], "candidates": 6, "keep": 0.3, "finalists": 2, "margin": 0.0},
+        "options": {"epochs": 12, "rungs": [3, 12], "candidates": 9, "keep": 0.33, "finalists": 1, "margin": 0.0},
     },
     "mnist": {
         "example": "mnist",
         "limits": {"luts": 2088, "ffs": 4000, "cycles": 6, "address_bits": 8},
-        "options": {"epochs": 2, "rungs": [2], "candidates": 5, "keep": 0.2, "finalists": 1, "margin": 0.0},
+        "options": {"epochs": 2, "rungs": [2, 6], "candidates": 6, "keep": 0.33, "finalists": 1, "margin": 0.0},
     },
 }
 SETTINGS["nid-92"] = SETTINGS["nid"] | {"limits": SETTINGS["nid"]["limits"] | {"luts": 92}}

@@ -165,6 +165,30 @@ def test_registers_are_those_that_keep_the_limits(tmp_path):
     assert built.rtl.registers.every == 2 and built.rtl.registers.depth is None
 
 
+def test_candidates_read_as_many_pins_as_a_lut_has_where_limits_allow(tmp_path):
+    problem = LutProblem(toys.config(tmp_path, luts=40), data=toys.data())
+    figures = problem.figures
+    fan_ins = {name: values for name, values in zip(figures.names, figures.candidates, strict=True) if "fan_in" in name}
+    assert any(len(values) > 1 for values in fan_ins.values())
+    rng = np.random.default_rng(0)
+    grown = 0
+    for _ in range(200):
+        at = problem.canonical([int(rng.integers(size)) for size in figures.sizes])
+        if not problem.legal.holds(at):
+            continue
+        wide = problem.widened(at)
+        before, after = figures.point(at), figures.point(wide)
+        assert problem.legal.holds(wide) and problem.widened(wide) == wide
+        changed = {name for name in before if before[name] != after[name]} - {"registers_every"}
+        assert all("fan_in" in name and after[name] > before[name] for name in changed)
+        topology = problem.space.topology({k: v for k, v in after.items() if k != "registers_every"})
+        for index, layer in enumerate([*(f"l{i}" for i in range(after["depth"])), "last"]):
+            if f"{layer}_fan_in" in changed:
+                assert topology.address_bits(index) <= problem.device.lut_inputs
+        grown += bool(changed)
+    assert grown > 5
+
+
 def test_a_legal_network_that_was_met_is_near_where_no_single_change_leads_to_one(tmp_path):
     """Two limits that pull apart: from the largest network every change that helps one hurts the other."""
     problem = LutProblem(toys.config(tmp_path, luts=25, fill=0.9), data=toys.data())
