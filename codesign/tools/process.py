@@ -22,6 +22,9 @@ __all__ = ["Finished", "run"]
 
 _LOG_LIMIT = 200 * 2**20
 _TAIL_LINES = 20
+_STOPS = {signal.SIGINT, signal.SIGTERM}
+"""Signals that end us in good order, and what we started with us."""
+
 _PR_SET_PDEATHSIG = 1
 _libc: Any = ctypes.CDLL(None)
 
@@ -65,6 +68,7 @@ def run(
     env = {k: v for k, v in {**os.environ, **(environment or {})}.items() if v is not None}
 
     def limit() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if memory_gb is not None:
             size = int(memory_gb * 2**30)
@@ -76,27 +80,32 @@ def run(
         if stdin is not None:  # a file, not a pipe: a program that does not read it must not hold us up
             given.write(stdin)
             given.seek(0)
+        child: subprocess.Popen[bytes] | None = None
         try:
-            child = subprocess.Popen(
-                words,
-                cwd=folder,
-                env=env,
-                stdin=given if stdin is not None else subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=limit,
-            )
-        except FileNotFoundError:
-            raise ToolNotFound(f"program {words[0]!r} does not exist; run `cods doctor`") from None
-        except PermissionError:
-            raise ToolNotFound(f"program {words[0]!r} may not be executed; run `cods doctor`") from None
-        except OSError as problem:  # such as "Exec format error": it was built for another machine
-            raise ToolNotFound(f"program {words[0]!r} cannot be started ({problem.strerror})") from None
-        try:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # none between the start and our knowing of it
+            try:
+                child = subprocess.Popen(
+                    words,
+                    cwd=folder,
+                    env=env,
+                    stdin=given if stdin is not None else subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    preexec_fn=limit,
+                )
+            except FileNotFoundError:
+                raise ToolNotFound(f"program {words[0]!r} does not exist; run `cods doctor`") from None
+            except PermissionError:
+                raise ToolNotFound(f"program {words[0]!r} may not be executed; run `cods doctor`") from None
+            except OSError as problem:  # such as "Exec format error": it was built for another machine
+                raise ToolNotFound(f"program {words[0]!r} cannot be started ({problem.strerror})") from None
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
             status = _wait(child, started + timeout_s, path)
         finally:
-            _kill_group(child)
+            if child is not None:
+                _kill_group(child)
     wall = time.monotonic() - started
     if status[0] != 0:
         tail = _tail(path)
