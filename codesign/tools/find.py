@@ -6,15 +6,16 @@ import importlib.metadata
 import os
 import re
 import shutil
-import subprocess
 import sysconfig
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from codesign.errors import ToolNotFound, ToolTooOld
+from codesign.errors import ToolFailed, ToolNotFound, ToolTooOld
+from codesign.tools.process import run
 
 __all__ = ["Found", "Origin", "Tool", "find", "wheel_version"]
 
@@ -156,8 +157,10 @@ def _probe(tool: Tool, path: Path, origin: Origin) -> Found | str:
     key = tuple(sorted(environment.items(), key=lambda item: item[0]))
     try:
         text = _version_text(path, path.stat().st_mtime_ns, tool.arguments, key)
-    except (OSError, subprocess.SubprocessError) as problem:
-        return f"cannot be run ({type(problem).__name__})"
+    except ToolFailed:
+        return f"does not answer within {_PROBE_S:g} s"
+    except (OSError, ToolNotFound) as problem:
+        return f"cannot be run ({problem})"
     match = re.search(tool.pattern, text)
     if match is None and origin == "wheel" and tool.wheel is not None:  # some wheels' builds do not know their version
         match = re.match(r"(\d+(?:\.\d+)*)", wheel_version(tool.wheel) or "")
@@ -172,17 +175,21 @@ def _version_text(
     path: Path, modified_ns: int, arguments: tuple[str, ...], environment: tuple[tuple[str, str | None], ...]
 ) -> str:
     """Return what the program prints about its version; kept for the life of this process."""
-    env = {k: v for k, v in {**os.environ, **dict(environment)}.items() if v is not None}
-    done = subprocess.run(
-        [str(path), *arguments],
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=_PROBE_S,
-        check=False,
-    )
-    return done.stdout[:65536].decode("utf-8", errors="replace")
+    with tempfile.TemporaryDirectory() as name:
+        log = Path(name) / "version.log"
+        try:
+            run(
+                [path.absolute(), *arguments],
+                Path(name),
+                log=log.name,
+                timeout_s=_PROBE_S,
+                environment=dict(environment),
+            )
+        except ToolFailed as problem:
+            if problem.status == "timeout":
+                raise
+        with log.open("rb") as file:
+            return file.read(65536).decode("utf-8", errors="replace")
 
 
 def _floor(tool: Tool) -> str:

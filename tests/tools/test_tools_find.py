@@ -132,7 +132,7 @@ def test_a_program_that_hangs_when_asked(path, monkeypatch):
     monkeypatch.setattr(import_module("codesign.tools.find"), "_PROBE_S", 0.3)  # the package has a `find` too
     write(path / "grinder", "exec sleep 60")
     started = time.monotonic()
-    with pytest.raises(ToolTooOld, match=r"cannot be run \(TimeoutExpired\)"):
+    with pytest.raises(ToolTooOld, match=r"does not answer within"):
         find(TOOL)
     assert time.monotonic() - started < 10
 
@@ -140,7 +140,7 @@ def test_a_program_that_hangs_when_asked(path, monkeypatch):
 def test_a_program_of_another_machine(path):
     (path / "grinder").write_bytes(b"\x7fELF rubbish")
     (path / "grinder").chmod(0o755)
-    with pytest.raises(ToolTooOld, match=r"cannot be run \(OSError\)"):
+    with pytest.raises(ToolTooOld, match=r"cannot be run \(.*Exec format error"):
         find(TOOL)
 
 
