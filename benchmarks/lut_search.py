@@ -29,7 +29,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "nid": {
         "example": "nid",
         "limits": {"luts": 123, "ffs": 400, "cycles": 6, "address_bits": 8},
-        "options": {"epochs": 12, "rungs": [3, 12], "candidates": 9, "keep": 0.33, "finalists": 1, "margin": 0.0},
+        "options": {"epochs": 12, "rungs": [3], "candidates": 8, "finalists": 2, "margin": 0.0},
     },
     "mnist": {
         "example": "mnist",
@@ -249,7 +249,7 @@ def table(name: str, folder: Path) -> list[str]:
     drops = ["; ".join(f"{v:.2%}" for v in row["drop"]) for row in rows]
     said.append(
         "- drop from relaxed to discrete, validation accuracy a seed (networks drawn from the distribution, as many "
-        "of each depth, in shared tables; the most probable one, there; the result, trained by itself): "
+        "of each kind, in shared tables; the most probable one, there; the result, trained by itself): "
         + " / ".join(drops)
     )
     ranks = [f"{row['ranks']:.2f}" for row in rows if row["ranks"] is not None]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,7 +30,7 @@ from codesign.search.networks.tables import TableSpace
 if TYPE_CHECKING:
     from codesign.data import DataSet
 
-__all__ = ["Candidate", "LutProblem", "Progress", "Relaxation", "in_turns", "silent"]
+__all__ = ["Candidate", "LutProblem", "Progress", "Relaxation", "in_turns", "kind", "silent"]
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ class Relaxation:
 
     found: the search in it (scores are in points of accuracy). over: logged steps at which a
     limit was exceeded. relaxed, discrete: validation accuracy in the shared tables of networks drawn from the final
-    distribution, as many of each depth, in the mean, and of the most probable one; epochs: passes over the
+    distribution, as many of each kind, in the mean, and of the most probable one; epochs: passes over the
     training rows.
     """
 
@@ -293,15 +294,18 @@ class LutProblem:
             np.exp(_SHARP * (effects.effects[s : s + n] - effects.effects[s : s + n].max()))
             for s, n in zip(effects.starts[:-1], effects.sizes, strict=True)
         ]
-        depth = self.figures.names.index("depth")
+        turning = [self.figures.names.index(name) for name in ("depth", "last_bits")]
+        kinds = list(product(*(range(len(chances[place])) for place in turning)))
         best = self.canonical(found.found)
         if not self.legal.holds(best) and self.config.options.hold == "projection":
             best = self.canonical(self.legal.nearest([np.log(one / one.sum()) for one in chances]))
         seen = {best: score.accuracy(best)}
         drawn: list[float] = []
         for number in range(2 * self.config.options.drawn):
-            turn = np.eye(len(chances[depth]))[number % len(chances[depth])]
-            at = self.canonical(score.draw([turn if i == depth else one for i, one in enumerate(chances)]))
+            weights = list(chances)
+            for place, choice in zip(turning, kinds[number % len(kinds)], strict=True):
+                weights[place] = np.eye(len(chances[place]))[choice]
+            at = self.canonical(score.draw(weights))
             if at not in seen:
                 seen[at] = score.accuracy(at)
                 self.figures.observe(at, score.read(at))
@@ -314,7 +318,7 @@ class LutProblem:
                 wide = self.widened(at)
                 legal[wide] = max(value, legal.get(wide, 0.0))
         order = sorted(legal, key=lambda at: -legal[at])
-        ranked = in_turns(order, [int(self.figures.point(at)["depth"]) for at in order])
+        ranked = in_turns(order, [kind(self.figures.point(at)) for at in order])
         return Relaxation(
             found,
             found.violations,
@@ -325,9 +329,14 @@ class LutProblem:
         )
 
 
-def in_turns(order: Sequence[T], kinds: Sequence[int]) -> list[T]:
+def kind(point: Mapping[str, Value]) -> tuple[int, int]:
+    """Depth and bits of the last tables: what decides how fast a network learns, which is not how far it comes."""
+    return int(point["depth"]), int(point["last_bits"])
+
+
+def in_turns(order: Sequence[T], kinds: Sequence[tuple[int, int]]) -> list[T]:
     """Order things, best first, so that kinds take turns, in the order in which each is met first."""
-    queues: dict[int, list[T]] = {}
+    queues: dict[tuple[int, int], list[T]] = {}
     for one, kind in zip(order, kinds, strict=True):
         queues.setdefault(kind, []).append(one)
     found: list[T] = []

@@ -2,7 +2,8 @@
 
 1. The super-network: legal networks of the space train in shared tables; the distribution over depth, widths, fan-ins,
    bits, votes and registers follows the gradient, and its most probable network keeps every limit after every step.
-2. Candidates: the networks that do best among many drawn from the distribution, each depth represented.
+2. Candidates: the networks that do best among many drawn from the distribution, each kind represented (depth, and bits
+   of the last tables).
 3. Successive halving: the candidates train by themselves.
 4. The finalists are built by the straight line, as jobs of kind `line`: trained in full, extracted, optimized, emitted,
    simulated bit for bit and synthesised. The most accurate on the validation rows whose synthesised figures keep every
@@ -27,7 +28,7 @@ from codesign.search.jobs import Job, Outcome, Runner
 from codesign.search.luts.config import LutSearchConfig
 from codesign.search.luts.figures import EVERY
 from codesign.search.luts.halving import halve
-from codesign.search.luts.problem import Candidate, LutProblem, Progress, Relaxation, in_turns, silent
+from codesign.search.luts.problem import Candidate, LutProblem, Progress, Relaxation, in_turns, kind, silent
 from codesign.search.networks.tables import TableSpace
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def search_luts(
             folder=folder / "halving",
             progress=lambda line: progress("halving", line),
         )
-        rows, order = trainer.rows, _by_rung(halving, [int(one.point["depth"]) for one in first])
+        rows, order = trainer.rows, _by_rung(halving, [kind(one.point) for one in first])
     finalists: list[tuple[Candidate, Outcome]] = []
     winner: tuple[Candidate, Outcome] | None = None
     queue = order
@@ -198,16 +199,16 @@ def search_luts(
     return result
 
 
-def _by_rung(halving: Halving[int], depths: Sequence[int]) -> list[int]:
-    """Candidates, those first that came furthest, and among them the most accurate; depths take turns.
+def _by_rung(halving: Halving[int], kinds: Sequence[tuple[int, int]]) -> list[int]:
+    """Candidates, those first that came furthest, and among them the most accurate; kinds take turns.
 
-    After few epochs deeper networks are behind others that they overtake in the end: short training compares
-    networks of one depth.
+    After few epochs deeper networks, and those whose last tables have fewer bits, are behind others that they overtake
+    in the end: short training compares networks of one kind.
     """
     found: list[int] = []
     for rung in reversed(halving.rungs):
         found += [one for one, _ in sorted(rung.accuracies, key=lambda pair: -pair[1]) if one not in found]
-    return in_turns(found, [depths[one] for one in found])
+    return in_turns(found, [kinds[one] for one in found])
 
 
 def _judged(config: LutSearchConfig, outcome: Outcome) -> Outcome:
