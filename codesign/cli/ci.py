@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from codesign.cli.tables import terminal
+from codesign.errors import ConfigError
 
 if TYPE_CHECKING:
     from codesign.ci import Check
@@ -43,6 +45,11 @@ def ci(
         console.print(check.detail, markup=False, highlight=False, soft_wrap=True)
 
     folder = rtl_folder(path)
+    _require_writable(work, "--work")
+    if junit is not None:
+        if junit.is_dir():
+            raise ConfigError(f"--junit must name a file, and {junit} is a folder")
+        _require_writable(junit.parent, "--junit")
     checks = check_rtl(
         folder, work=work, time_limit_s=time_limit, vectors=vectors, cocotb=cocotb, seed=seed, progress=show
     )
@@ -59,3 +66,13 @@ def ci(
     told += f", {skipped} skipped" if skipped else ""
     console.print(told + (f"; not: {', '.join(bad)}" if bad else ""), soft_wrap=True)
     raise typer.Exit(1 if bad else 0)
+
+
+def _require_writable(folder: Path, option: str) -> None:
+    """Refuse a place that cannot be written before anything is checked."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as problem:
+        raise ConfigError(f"{option}: {folder} cannot be written to ({problem.strerror}); give another place") from None

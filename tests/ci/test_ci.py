@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,7 +22,7 @@ from codesign.accel.engine.draw import draw_network
 from codesign.ci import Check, check_rtl, rtl_folder, write_junit
 from codesign.cli.app import app
 from codesign.config import EngineSimulateConfig, RegistersConfig, RtlConfig
-from codesign.errors import DataError
+from codesign.errors import ConfigError, DataError
 from codesign.ir import Layer, LutNetwork, Topology, load
 from codesign.ir.integer import evaluate_integer
 from codesign.rtl import emit
@@ -184,6 +185,21 @@ def test_time_that_is_over_and_damage_are_errors_not_passes(pipeline, engine, co
         check_rtl(folder, work=tmp_path / "unread")
     with pytest.raises(DataError, match="neither a run with emitted Verilog nor an emitted folder"):
         rtl_folder(tmp_path)
+
+
+@pytest.mark.sim
+def test_places_that_cannot_be_written_are_refused_before_any_check(pipeline, tmp_path):
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    for option, place, said in (
+        ("--junit", tmp_path, "--junit must name a file"),
+        ("--junit", taken / "junit.xml", "--junit: .*taken cannot be written to"),
+        ("--work", taken, "--work: .*taken cannot be written to"),
+    ):
+        options = {"--work": str(tmp_path / "work"), option: str(place)}
+        done = CliRunner().invoke(app, ["ci", str(pipeline), *chain(*options.items())])
+        assert isinstance(done.exception, ConfigError) and re.search(said, str(done.exception))
+        assert "passed" not in done.stdout
 
 
 def test_junit_holds_any_text(tmp_path):
