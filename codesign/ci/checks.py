@@ -145,10 +145,14 @@ def _simulated(job: _Job, result: SimResult, seconds: float) -> Iterator[Check]:
     answers = [problem for problem in result.problems if problem not in about and problem not in stress]
     count = result.vectors_checked
     detail = f"{count:,} golden vectors at full rate, bit for bit"
-    vector = result.first_wrong
-    if answers and vector is not None:
+    stressed = result.first_wrong is None
+    vector = result.stress_wrong if stressed else result.first_wrong
+    if vector is not None:
         left = max(1.0, job.deadline - time.monotonic())
-        answers.append(pipeline_waves(job.folder, vector, work=job.work / "waves", seed=job.seed, timeout_s=left))
+        said = pipeline_waves(
+            job.folder, vector, work=job.work / "waves", seed=job.seed, timeout_s=left, stressed=stressed
+        )
+        (stress if stressed else answers).append(said)
     golden = _verdict("golden vectors", answers, detail, inputs=count, seconds=seconds, output=result.raw)
     yield replace(golden, reached=result.tables.lines() if result.tables is not None else ())
     counted = f"latency {result.latency_cycles} cycles, initiation interval {result.initiation_interval}"

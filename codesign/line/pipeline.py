@@ -171,10 +171,12 @@ class PipelineLine(Line[BuildConfig]):
         shutil.rmtree(waves, ignore_errors=True)
         self.notify("simulate", "building and running the Verilated design", None)
         result = simulate(self.emitted, config=settings, work=out / "work")
-        if result.first_wrong is not None:
+        stressed = result.first_wrong is None
+        vector = result.stress_wrong if stressed else result.first_wrong
+        if vector is not None:
             self.notify("simulate", "writing the waveform of the first wrong answer", None)
             said = pipeline_waves(
-                self.emitted, result.first_wrong, work=waves, seed=settings.seed, timeout_s=settings.timeout_s
+                self.emitted, vector, work=waves, seed=settings.seed, timeout_s=settings.timeout_s, stressed=stressed
             )
             result = replace(result, problems=(*result.problems, said))
         write_json(out / "simulate.json", result.as_dict())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from codesign.errors import CodesignError, ToolFailed
 from codesign.rtl import Design
+from codesign.simulate.bench import STRESS_GAPS, stress_stalls
 from codesign.simulate.build import Built, build_harness
 from codesign.simulate.harness import run_harness
 from codesign.simulate.pipeline_signals import WATCH, Watch, watch_pipeline
@@ -18,13 +19,15 @@ CYCLES_BEFORE = 2000
 """Cycles of the waveform before the wrong answer; where the run up to it is shorter, all of it."""
 
 
-def pipeline_waves(folder: Path, vector: int, *, work: Path, seed: int, timeout_s: float) -> str:
+def pipeline_waves(
+    folder: Path, vector: int, *, work: Path, seed: int, timeout_s: float, stressed: bool = False
+) -> str:
     """Simulate up to golden vector `vector` with every signal traced; say what differs first and where the waveform is.
 
     What differs is looked for in the codes after each stage and register, where the folder holds its network. The
     harness is compiled once more with tracing: `work`/waves.fst (.vcd where Verilator cannot write FST), from
-    `CYCLES_BEFORE` cycles before the answer was due. The run is that of the full rate, so cycle for cycle what failed.
-    Where there is no waveform, the reason is told.
+    `CYCLES_BEFORE` cycles before the answer was due. The run is that of the full rate, or where it is `stressed` that
+    with gaps and back-pressure, so cycle for cycle what failed. Where there is no waveform, the reason is told.
     """
     work.mkdir(parents=True, exist_ok=True)
     try:
@@ -39,6 +42,8 @@ def pipeline_waves(folder: Path, vector: int, *, work: Path, seed: int, timeout_
             built, kind = _build(design, folder, watch, work, timeout_s)
         waves = work / f"waves.{kind}"
         waves.unlink(missing_ok=True)
+        # What is drawn changes once the last vector is sent, so that there are more until the answer is out.
+        after = min(design.vectors - vector - 1, 2 * design.latency_cycles + 8) if stressed else 0
         first = max(0, vector * design.initiation_interval + design.latency_cycles - CYCLES_BEFORE)
         ran = run_harness(
             built.program,
@@ -46,7 +51,9 @@ def pipeline_waves(folder: Path, vector: int, *, work: Path, seed: int, timeout_
             work,
             name="traced",
             timeout_s=timeout_s,
-            count=vector + 1,
+            count=vector + 1 + after,
+            gaps=STRESS_GAPS if stressed else 0,
+            stalls=stress_stalls(design) if stressed else 0,
             seed=seed,
             trace=waves,
             trace_from=first,
@@ -54,7 +61,8 @@ def pipeline_waves(folder: Path, vector: int, *, work: Path, seed: int, timeout_
     except CodesignError as problem:
         return f"no waveform: {problem}"
     said = f"{watch.explain(ran.output)}\n" if watch is not None else ""
-    return f"{said}waveform up to vector {vector}, from cycle {first:,} after reset: {waves}"
+    how = ", with gaps and back-pressure" if stressed else ""
+    return f"{said}waveform up to vector {vector}{how}, from cycle {first:,} after reset: {waves}"
 
 
 def _build(design: Design, folder: Path, watch: Watch | None, work: Path, timeout_s: float) -> tuple[Built, Trace]:

@@ -64,6 +64,7 @@ class SimResult:
     problems: everything that is not as it must be, one sentence each; empty for an exact design.
     raw: what the programs printed.
     unanswered: the run at full rate ended because the design gave no answer any more.
+    stress_wrong: the first vector with no answer or a wrong one with gaps and back-pressure, None where all are right.
     tables: which addresses of the tables the vectors at full rate reached; None where the folder holds no network.
     """
 
@@ -89,6 +90,7 @@ class SimResult:
     problems: tuple[str, ...]
     raw: str
     unanswered: bool = False
+    stress_wrong: int | None = None
     tables: TableCoverage | None = None
 
     @property

@@ -92,6 +92,7 @@ def simulate(folder: Path, *, config: SimulateConfig | None = None, work: Path) 
         cocotb=protocol,
         problems=(*_problems(design, full, stress, protocol), *(tables.problems if tables else ())),
         unanswered=full.status == "no_answer",
+        stress_wrong=_first_wrong(stress) if stress else None,
         tables=tables,
         raw="\n".join(part for part in (full.output, stress.output if stress else "", text) if part),
     )
@@ -105,6 +106,12 @@ def _check_count(design: Design, full: HarnessReport, config: SimulateConfig) ->
             f"vectors/ must hold {design.vectors} samples, as design.json states, but holds {full.vectors_checked}; "
             "emit the design again"
         )
+
+
+def _first_wrong(report: HarnessReport) -> int | None:
+    if report.first_mismatch is not None:
+        return report.first_mismatch.vector
+    return report.vectors_checked if report.status == "no_answer" else None
 
 
 def _problems(

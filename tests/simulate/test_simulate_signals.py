@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from codesign.ci import check_rtl
 from codesign.config import RegistersConfig, RtlConfig
 from codesign.ir import Layer, LutNetwork, Topology
 from codesign.rtl import Design, emit
+from codesign.simulate import write_bench
 from codesign.simulate.pipeline_failure import pipeline_waves
 from codesign.simulate.pipeline_signals import Watch, watch_pipeline
 from codesign.testing import structured_network
@@ -91,3 +94,22 @@ def test_a_register_that_changes_a_bit_is_found_behind_a_stream(tmp_path: Path) 
     stage = "register after stage 'encode', signal 0"
     assert found == f"vector 5: {stage}: p.encode_data[1:0] differs first: wanted {wanted:x}, got {wanted ^ 2:x}"
     assert "waveform up to vector 5" in waves and Path(waves.split()[-1]).stat().st_size > 1000
+
+
+@pytest.mark.sim
+def test_what_is_wrong_under_back_pressure_alone_is_traced_too(tmp_path: Path) -> None:
+    """Registers that do not wait: at full rate every answer is right, and only a stalled receiver shows it."""
+    folder = emitted(tmp_path / "d", interface="ready_valid")
+    write_bench(folder)
+    path = folder / "rtl" / "p_register.v"
+    text = path.read_text()
+    assert text.count("if (enable)") >= 1
+    path.write_text(text.replace("if (enable)", "if (enable || 1'b1)"))
+    checks = {check.name: check for check in check_rtl(folder, work=tmp_path / "work", cocotb=False)}
+    assert checks["golden vectors"].state == "passed"
+    stress = checks["gaps and back-pressure"]
+    assert stress.state == "failed"
+    found = re.search(
+        r"vector (\d+): .+\nwaveform up to vector (\d+), with gaps and back-pressure.*: (\S+)", stress.detail
+    )
+    assert found and found[1] == found[2] and Path(found[3]).stat().st_size > 1000
