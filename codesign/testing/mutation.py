@@ -282,7 +282,7 @@ def _change_array(arrays: dict[str, NDArray[Any]], key: str, rng: np.random.Gene
         with np.errstate(all="ignore"):
             try:
                 arrays[key] = array.astype(str(rng.choice(kinds)))
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, RuntimeError):  # dates that are cut short are a RuntimeError of numpy
                 arrays[key] = np.zeros(array.shape, "<U1")
     elif kind == 5 and array.size:
         out = array.copy().reshape(-1)
