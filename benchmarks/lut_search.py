@@ -1,8 +1,7 @@
 """The joint search of LUT networks against random networks of the same LUT budget, and the hand-made example.
 
-python -m benchmarks.lut_search --data nid --seeds 5
-python -m benchmarks.lut_search --data nid-92 --first 10 --seeds 5
-python -m benchmarks.lut_search --data mnist --seeds 5
+python -m benchmarks.lut_search --data nid --first 10 --seeds 5
+python -m benchmarks.lut_search --data mnist --first 5 --seeds 5
 python -m benchmarks.lut_search --data nid --budgets 10
 """
 
@@ -27,19 +26,15 @@ from codesign.search.luts import LutProblem, LutSearchConfig, LutSearchResult, b
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SETTINGS: dict[str, dict[str, Any]] = {
     "nid": {
-        "example": "nid",
         "limits": {"luts": 123, "ffs": 400, "cycles": 6, "address_bits": 8},
         "options": {"epochs": 12, "rungs": [3], "candidates": 8, "finalists": 2, "margin": 0.0},
     },
     "mnist": {
-        "example": "mnist",
         "limits": {"luts": 2088, "ffs": 4000, "cycles": 6, "address_bits": 8},
         "options": {"epochs": 2, "rungs": [2, 6], "candidates": 6, "keep": 0.33, "finalists": 1, "margin": 0.0},
     },
 }
-SETTINGS["nid-92"] = SETTINGS["nid"] | {"limits": SETTINGS["nid"]["limits"] | {"luts": 92}}
-"""What is searched under: the LUTs of the hand-made example (`nid-92`: three quarters of them); the same recipe of
-training for every network."""
+"""What is searched under: the LUTs of the hand-made example; the same recipe of training for every network."""
 
 ROWS = 20_000
 """Training rows of the searches at several budgets."""
@@ -95,15 +90,14 @@ def main() -> None:
 
 def search_config(name: str, seed: int, **changes: Any) -> tuple[LutSearchConfig, BuildConfig]:
     """The search, and the hand-made build whose data, inputs and recipe of training it takes."""
-    settings = SETTINGS[name]
-    example = settings["example"]
-    hand = parse_build(EXAMPLES / f"{example}.yaml")
+    hand = parse_build(EXAMPLES / f"{name}.yaml")
     assert isinstance(hand, BuildConfig)
+    settings = SETTINGS[name]
     config = LutSearchConfig.model_validate(
         {
-            "name": example,
+            "name": name,
             "seed": seed,
-            "space": f"{example}-luts",
+            "space": f"{name}-luts",
             "data": hand.data,
             "train": hand.train,
             "limits": {**settings["limits"], **changes.get("limits", {})},
@@ -202,7 +196,8 @@ def budgets(name: str, count: int, folder: Path) -> None:
 
 def table(name: str, folder: Path) -> list[str]:
     """The results of all seeds that `folder` holds, as lines of markdown."""
-    rows = [json.loads(path.read_text()) for path in sorted(folder.glob("seed_*.json"))]
+    rows = [json.loads(path.read_text()) for path in folder.glob("seed_*.json")]
+    rows.sort(key=lambda row: row["seed"])
     if not rows:
         return []
     said = ["| seed | method | validation | test | LUTs | FFs | cycles | epochs | network |", f"|{'---|' * 9}"]
@@ -237,10 +232,12 @@ def table(name: str, folder: Path) -> list[str]:
         gains = [row["search"]["test"] - row[rival]["test"] for row in both if "test" in row[rival]]
         wins = sum(gain >= 0 for gain in gains) + len(both) - len(gains)
         fewer = sum(row["search"]["luts"] < row[rival].get("luts", math.inf) for row in both)
+        spread = 100 * float(np.std(gains, ddof=1)) / math.sqrt(len(gains)) if len(gains) > 1 else math.nan
         said.append(
             f"- at least as accurate on test rows as {rival} in {wins} of {len(both)} seeds (worst difference "
             f"{100 * min(gains, default=0.0):+.2f} points, "
-            f"median {100 * float(np.median(gains)):+.2f}); fewer LUTs in {fewer}"
+            f"median {100 * float(np.median(gains)):+.2f}, mean {100 * float(np.mean(gains)):+.2f} with a standard "
+            f"error of {spread:.2f}); fewer LUTs in {fewer}"
         )
     steps, over = (sum(row[key] for row in rows) for key in ("steps", "steps_over"))
     said.append(
@@ -266,7 +263,9 @@ def write(folder: Path, path: Path) -> None:
     for name in sorted(SETTINGS, reverse=True):
         lines = table(name, folder / name)
         if lines:
-            said += ["", f"## {name}", "", f"    python -m benchmarks.lut_search --data {name} --seeds 5", "", *lines]
+            first = min(int(path.stem.removeprefix("seed_")) for path in (folder / name).glob("seed_*.json"))
+            command = f"    python -m benchmarks.lut_search --data {name} --first {first} --seeds 5"
+            said += ["", f"## {name}", "", command, "", *lines]
         record = folder / name / "budgets.json"
         if record.is_file():
             kept = json.loads(record.read_text())

@@ -165,11 +165,12 @@ def test_registers_are_those_that_keep_the_limits(tmp_path):
     assert built.rtl.registers.every == 2 and built.rtl.registers.depth is None
 
 
-def test_candidates_read_as_many_pins_as_a_lut_has_where_limits_allow(tmp_path):
+def test_candidates_have_the_pins_of_a_lut_and_the_votes_that_limits_allow(tmp_path):
     problem = LutProblem(toys.config(tmp_path, luts=40), data=toys.data())
     figures = problem.figures
     fan_ins = {name: values for name, values in zip(figures.names, figures.candidates, strict=True) if "fan_in" in name}
     assert any(len(values) > 1 for values in fan_ins.values())
+    terms_offered = figures.candidates[figures.names.index("last_terms")]
     rng = np.random.default_rng(0)
     grown = 0
     for _ in range(200):
@@ -180,7 +181,9 @@ def test_candidates_read_as_many_pins_as_a_lut_has_where_limits_allow(tmp_path):
         before, after = figures.point(at), figures.point(wide)
         assert problem.legal.holds(wide) and problem.widened(wide) == wide
         changed = {name for name in before if before[name] != after[name]} - {"registers_every"}
-        assert all("fan_in" in name and after[name] > before[name] for name in changed)
+        assert all(("fan_in" in name or name == "last_terms") and after[name] > before[name] for name in changed)
+        more = [terms for terms in terms_offered if terms > after["last_terms"]]
+        assert not any(problem.legal.holds(figures.indices({**after, "last_terms": terms})) for terms in more)
         topology = problem.space.topology({k: v for k, v in after.items() if k != "registers_every"})
         for index, layer in enumerate([*(f"l{i}" for i in range(after["depth"])), "last"]):
             if f"{layer}_fan_in" in changed:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from codesign.accel import device
 from codesign.accel.space import Value
 from codesign.errors import ConfigError, SpaceError
+from codesign.ir import Topology
 from codesign.search.gradient import Found, GradientConfig, Limit, Limited, gradient_search
 from codesign.search.luts.config import LutSearchConfig
 from codesign.search.luts.content import encoder_luts
@@ -213,26 +214,29 @@ class LutProblem:
         return self.figures.indices({**plain, EVERY: every})
 
     def widened(self, indices: Sequence[int]) -> tuple[int, ...]:
-        """The same network whose tables read as many pins as one LUT of the device has, as far as limits allow.
+        """The same network with as many pins a table as one LUT of the device has, and as many votes as limits allow.
 
-        Such a table takes no more LUTs and holds every narrower one; shared tables and short training tell fan-ins
-        apart by little more than chance.
+        A table of more pins takes no more LUTs there and holds every narrower one; LUTs within the limit are free, and
+        two more votes can cancel. Shared tables and short training tell such sizes apart by little more than chance.
         """
         at = self.canonical(indices)
         layers = [*(f"l{i}" for i in range(int(self.figures.point(at)["depth"]))), "last"]
         for number, layer in enumerate(layers):
-            name = f"{layer}_fan_in"
-            point = self.figures.point(at)
-            for fan_in in sorted(self.figures.candidates[self.figures.names.index(name)], reverse=True):
-                if int(fan_in) <= int(point[name]):
-                    break
-                wider = self.figures.indices({**point, name: fan_in})
-                plain = {key: value for key, value in self.figures.point(wider).items() if key != EVERY}
-                if self.space.refusal(plain) or not self.legal.holds(wider):
-                    continue
-                if self.space.topology(plain).address_bits(number) <= self.device.lut_inputs:
-                    at = self.canonical(wider)
-                    break
+            at = self._raised(at, f"{layer}_fan_in", lambda t, n=number: t.address_bits(n) <= self.device.lut_inputs)
+        return self._raised(at, "last_terms", lambda _: True)
+
+    def _raised(self, at: tuple[int, ...], name: str, fine: Callable[[Topology], bool]) -> tuple[int, ...]:
+        """A network with the greatest value of one choice that is legal, and whose topology is `fine`."""
+        point = self.figures.point(at)
+        if name not in point:
+            return at
+        for value in sorted(self.figures.candidates[self.figures.names.index(name)], reverse=True):
+            if int(value) <= int(point[name]):
+                break
+            wider = self.figures.indices({**point, name: value})
+            plain = {key: one for key, one in self.figures.point(wider).items() if key != EVERY}
+            if not self.space.refusal(plain) and self.legal.holds(wider) and fine(self.space.topology(plain)):
+                return self.canonical(wider)
         return at
 
     def candidate(self, indices: Sequence[int], score: float) -> Candidate:
