@@ -287,8 +287,13 @@ class _Run:
         parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         for index, kept in state.items():
             for name, value in kept.items():
-                if value.ndim and value.shape != parameters[index].shape:
-                    raise ValueError(f"{name} of parameter {index} has shape {tuple(value.shape)}")
+                wanted = () if name == "step" else tuple(parameters[index].shape)
+                if tuple(value.shape) != wanted or not bool(value.isfinite().all()):
+                    raise ValueError(f"{name} of parameter {index} must be finite and of shape {wanted}")
+                if name == "exp_avg_sq" and bool((value < 0).any()):
+                    raise ValueError(f"{name} of parameter {index} is a mean of squares and must not be negative")
+        if not all(bool(parameter.isfinite().all()) for parameter in parameters):
+            raise ValueError("a parameter is not finite")
         for index, kept in _by_index(parts["mask"]).items():
             self.model.lut_layers()[index].mask.restore_training(kept)
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})

@@ -128,7 +128,7 @@ def parse_utilization(report: Path, *, log: Path) -> Utilization:
 
 
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,6})?")
-_CLOCK = re.compile(r"^\S+\s+\{\s*[\d.]+\s+[\d.]+\s*\}\s+([\d.]+)\s+([\d.]+)\s*$", re.MULTILINE)
+_CLOCK = re.compile(r"^\S+\s+\{\s*[\d.]+\s+[\d.]+\s*\}\s+(\d{1,12}(?:\.\d{1,12})?)\s+([\d.]+)\s*$", re.MULTILINE)
 
 
 def parse_timing(report: Path, *, log: Path) -> Timing:

@@ -66,7 +66,7 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path):
     script = f"""
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {str(HERE)!r})
+sys.path[:0] = {[str(HERE), str(HERE.parent)]!r}
 import test_nn_resume as t
 t.train_model.__globals__["_line"] = lambda *_: time.sleep(0.2)  # leave time to be killed between epochs
 t.train(Path(sys.argv[1]), method="magnitude")
