@@ -49,16 +49,8 @@ for the xcvu9p (encoder and decision counted). `search` is limited to the hand-m
 best on validation rows of as many networks as the search's epochs pay for, rounded up, drawn from the same space and
 the same LUT budget (75 to 100 % of it, as predicted); `hand` is the example itself."""
 
-NOTES = """\
-- Two seeds of one network differ by up to 0.6 points on test rows (`hand` above), so a difference of tenths in one seed
-  says little, and the best of a few networks is ahead of a single one by chance alone.
-- Settings were changed after first runs on `nid`, so seeds 0 and 1 are no fresh seeds. Without turns of depths among
-  candidates and finalists seed 0 gave 96.18 % at 101 LUTs, where one of three random networks had 96.58 % at 93. With
-  turns and 5 passes in shared tables in place of 12 it gave 96.35 % at 114 LUTs, the best of three random networks
-  95.14 % at 99; and seed 1 at most 96.36 % on validation rows (the hand-made network: 96.80 %), since five passes
-  ranked fan-ins by chance, as the candidates' scores on validation rows showed.
-- Five seeds take some 30 minutes of one core on `nid` and 45 on `mnist`; the seeds above are those that have
-  been run. Where there are fewer than five, or no random networks, the claim "in 4 of 5 seeds" is open."""
+NOTES = Path(__file__).with_name("lut_search_notes.md")
+"""What was tried, and what the figures do and do not say; the end of the page."""
 
 
 def main() -> None:
@@ -283,7 +275,7 @@ def write(folder: Path, path: Path) -> None:
                 f"Steps over a limit: {kept['totals']['projection']} with projection, "
                 f"{kept['totals']['penalty']} with a penalty.",
             ]
-    said += ["", "## Notes", "", *NOTES.splitlines()]
+    said += ["", "## Notes", "", NOTES.read_text(encoding="utf-8").rstrip()]
     path.write_text("\n".join(said) + "\n", encoding="utf-8")
 
 
