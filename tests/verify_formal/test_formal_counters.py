@@ -9,6 +9,7 @@ import pytest
 from codesign.config import RegistersConfig, RtlConfig
 from codesign.ir import Format, LutNetwork, Sum, Sums, bits_for_range, check
 from codesign.rtl import emit
+from codesign.verify.formal.counters import _Affine, _followed, _Net
 from codesign.verify.formal.rtl import prove_stages, read_pipeline
 
 
@@ -85,3 +86,12 @@ def test_a_network_of_another_sign_is_refuted(tmp_path):
     other = replace(network, stages=(Sums("s", (replace(total, signs=signs),)),))
     (proof,) = proofs(other, folder, tmp_path / "work")
     assert proof.outcome == "refuted"
+
+
+def test_a_counter_that_is_cut_short_serves_no_wider_sum():
+    """Two bits of a count of four are that count modulo four, and nothing more."""
+    output, counted = _Affine(0, {2: 1, 4: 2}), _Affine(0, {6: 1, 8: 1, 10: 1, 12: 1})
+    short, whole = (_Net((2, 4), counted, exact) for exact in (False, True))
+    assert _followed(output, [short], 3) is None
+    assert _followed(output, [short], 2) == {0: 0, 6: 1, 8: 1, 10: 1, 12: 1} == _followed(output, [whole], 3)
+    assert _followed(_Affine(0, {2: 1, 4: 3}), [whole], 3) is None
