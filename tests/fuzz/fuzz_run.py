@@ -200,12 +200,7 @@ def fuzz(tasks: Sequence[Task], *, seconds: float | None = None, wall_limit_s: f
                     begun = None
                     done.counts[task.target] += inputs
                     done.seconds[task.target] += took
-                    left[index] = replace(
-                        task,
-                        first=number + 1,
-                        count=None if task.count is None else task.count - 1,
-                        spent=task.spent + took,
-                    )
+                    left[index] = _after(task, number, took)
                     if wrong:
                         done.failures.append(Failure(task.target, task.seed, number, wrong))
             except EOFError:
@@ -227,12 +222,13 @@ def fuzz(tasks: Sequence[Task], *, seconds: float | None = None, wall_limit_s: f
         done.counts[task.target] += 1
         took = time.monotonic() - since
         done.seconds[task.target] += took
-        left[index] = replace(
-            task,
-            first=number + 1,
-            count=None if task.count is None else task.count - 1,
-            spent=task.spent + took,
-        )
+        left[index] = _after(task, number, took)
+
+
+def _after(task: Task, number: int, took: float) -> Task:
+    """What is left of a task after one of its inputs, which took so many seconds."""
+    count = None if task.count is None else task.count - 1
+    return replace(task, first=number + 1, count=count, spent=task.spent + took)
 
 
 def shared(names: Sequence[str], *, seed: int) -> list[Task]:
