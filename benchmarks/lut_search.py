@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from codesign.config import BuildConfig, parse_build
-from codesign.data import load
+from codesign.data import DataSet, load
+from codesign.ir import evaluate
+from codesign.ir import load as load_network
 from codesign.rundir import write_json
 from codesign.search.jobs import LocalRunner
 from codesign.search.luts import LutProblem, LutSearchConfig, LutSearchResult, build_of, realise, search_luts
@@ -26,15 +28,27 @@ from codesign.search.luts import LutProblem, LutSearchConfig, LutSearchResult, b
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SETTINGS: dict[str, dict[str, Any]] = {
     "nid": {
+        "example": "nid",
+        "limits": {"luts": 123, "ffs": 400, "cycles": 6, "address_bits": 8},
+        "options": {"epochs": 12, "rungs": [3], "candidates": 8, "finalists": 2, "margin": 0.0},
+    },
+    "nid-smallest": {
+        "example": "nid",
+        "figure": "luts",
+        "within": 0.1,
         "limits": {"luts": 123, "ffs": 400, "cycles": 6, "address_bits": 8},
         "options": {"epochs": 12, "rungs": [3], "candidates": 8, "finalists": 2, "margin": 0.0},
     },
     "mnist": {
+        "example": "mnist",
         "limits": {"luts": 2088, "ffs": 4000, "cycles": 6, "address_bits": 8},
         "options": {"epochs": 2, "rungs": [2, 6], "candidates": 6, "keep": 0.33, "finalists": 1, "margin": 0.0},
     },
 }
-"""What is searched under: the LUTs of the hand-made example; the same recipe of training for every network."""
+"""What is searched, and under what: the LUTs of the hand-made example; the same recipe of training for every network.
+
+`nid-smallest` looks for the smallest network that is nearly as accurate as the most accurate one within the limits.
+"""
 
 ROWS = 20_000
 """Training rows of the searches at several budgets."""
@@ -47,7 +61,9 @@ How it searches: [docs/search_luts.md](../docs/search_luts.md). Every method tra
 example, and every network in these tables was extracted, simulated bit for bit on test rows and synthesised by yosys
 for the xcvu9p (encoder and decision counted). `search` is limited to the hand-made example's LUTs; `random` is the
 best on validation rows of as many networks as the search's epochs pay for, rounded up, drawn from the same space and
-the same LUT budget (75 to 100 % of it, as predicted); `hand` is the example itself."""
+the same LUT budget (75 to 100 % of it, as predicted); `hand` is the example itself. `nid-smallest` asks for the
+smallest network whose validation accuracy is at most 0.1 points behind that of the most accurate one found; there the
+random networks have the LUTs of what was found."""
 
 NOTES = Path(__file__).with_name("lut_search_notes.md")
 """What was tried, and what the figures do and do not say; the end of the page."""
@@ -82,14 +98,16 @@ def main() -> None:
 
 def search_config(name: str, seed: int, **changes: Any) -> tuple[LutSearchConfig, BuildConfig]:
     """The search, and the hand-made build whose data, inputs and recipe of training it takes."""
-    hand = parse_build(EXAMPLES / f"{name}.yaml")
-    assert isinstance(hand, BuildConfig)
     settings = SETTINGS[name]
+    hand = parse_build(EXAMPLES / f"{settings['example']}.yaml")
+    assert isinstance(hand, BuildConfig)
     config = LutSearchConfig.model_validate(
         {
-            "name": name,
+            "name": settings["example"],
             "seed": seed,
-            "space": f"{name}-luts",
+            "space": f"{settings['example']}-luts",
+            "figure": settings.get("figure", "accuracy"),
+            "within": settings.get("within", 0),
             "data": hand.data,
             "train": hand.train,
             "limits": {**settings["limits"], **changes.get("limits", {})},
@@ -103,7 +121,7 @@ def one(name: str, seed: int, folder: Path, *, random: bool = True) -> dict[str,
     """One seed: the search, then as many random networks as its epochs pay for, then the hand-made network."""
     config, hand = search_config(name, seed)
     data = load(config.data, folder=EXAMPLES)
-    runner = LocalRunner(folder)
+    runner = LocalRunner(folder.parent / SETTINGS[name]["example"])
     started = time.process_time(), time.time()
 
     def told(phase: str, line: str) -> None:
@@ -112,9 +130,9 @@ def one(name: str, seed: int, folder: Path, *, random: bool = True) -> dict[str,
     found = search_luts(config, runner, folder / f"search_{seed}", told, data_folder=EXAMPLES, data=data)
     spent = time.process_time() - started[0]
     count = math.ceil(found.epochs / config.train.epochs)
-    others = random_networks(config, found, count=count, seed=seed) if random else []
+    most = config.limits["luts"] if config.figure == "accuracy" else found.figures["luts"].value
+    others = random_networks(config, found, luts=most, count=count, seed=seed) if random else []
     outcomes = realise(others, runner, folder=EXAMPLES)
-    most = config.limits["luts"]
     within = [out for out in outcomes if out.done and out.figures["luts"].value <= most]
     best = max(within, key=lambda out: out.figures["accuracy_validation"].value, default=None)
     plain = hand.model_dump()
@@ -139,7 +157,7 @@ def one(name: str, seed: int, folder: Path, *, random: bool = True) -> dict[str,
         }
         if random
         else None,
-        "hand": {**_row(made.figures), "epochs": config.train.epochs},
+        "hand": {**_row(made.figures), "epochs": config.train.epochs, **paired(found.folder, made.folder, data)},
         "steps": len(relaxed.found.steps),
         "steps_over": relaxed.over,
         "drop": [relaxed.relaxed, relaxed.discrete, found.alone],
@@ -152,14 +170,30 @@ def one(name: str, seed: int, folder: Path, *, random: bool = True) -> dict[str,
     }
 
 
-def random_networks(config: LutSearchConfig, found: LutSearchResult, *, count: int, seed: int) -> list[BuildConfig]:
+def paired(search: str, other: str, data: DataSet) -> dict[str, float]:
+    """McNemar's exact test on the test rows that one of two networks alone has right: is one more accurate at all?"""
+    from scipy.stats import binomtest
+
+    right = []
+    for run in (search, other):
+        network = load_network(Path(run) / "4_optimize" / "network.npz")
+        right.append(evaluate(network, data.x_test)[:, 0] == np.asarray(data.y_test))
+    ahead, behind = (int((a & ~b).sum()) for a, b in (right, right[::-1]))
+    chance = float(binomtest(ahead, ahead + behind).pvalue) if ahead + behind else 1.0  # pyright: ignore
+    return {"ahead_rows": ahead, "behind_rows": behind, "p": chance}
+
+
+def random_networks(
+    config: LutSearchConfig, found: LutSearchResult, *, luts: float, count: int, seed: int
+) -> list[BuildConfig]:
     """Networks drawn uniformly from the same space among those of the same LUT budget, by the same prediction."""
     problem = found.problem
+    legal = problem.within({**config.limits, "luts": luts}, fill=config.options.fill)
     rng = np.random.default_rng([seed, 99])
     drawn: dict[tuple[int, ...], None] = {}
     while len(drawn) < count:
         at = tuple(int(rng.integers(size)) for size in problem.figures.sizes)
-        if problem.legal.holds(at):
+        if legal.holds(at):
             drawn.setdefault(problem.canonical(at), None)
     return [build_of(config, problem.space, problem.figures.point(at)) for at in drawn]
 
@@ -231,6 +265,13 @@ def table(name: str, folder: Path) -> list[str]:
             f"median {100 * float(np.median(gains)):+.2f}, mean {100 * float(np.mean(gains)):+.2f} with a standard "
             f"error of {spread:.2f}); fewer LUTs in {fewer}"
         )
+        chances = [row[rival]["p"] for row in both if "p" in row[rival]]
+        if chances:
+            worse = sum(row[rival].get("p", 1) < 0.05 and row["search"]["test"] < row[rival]["test"] for row in both)
+            said.append(
+                f"- McNemar's exact test against {rival}, on the same test rows, a seed: p = "
+                f"{', '.join(f'{chance:.2f}' for chance in chances)}; significantly less accurate (p < 0.05) in {worse}"
+            )
     steps, over = (sum(row[key] for row in rows) for key in ("steps", "steps_over"))
     said.append(
         f"- logged steps over a limit: {over} of {steps}; results over a limit: {_over(name, rows)} of {len(rows)}"
@@ -252,7 +293,7 @@ def table(name: str, folder: Path) -> list[str]:
 def write(folder: Path, path: Path) -> None:
     """Write what `folder` holds of all data sets as a page."""
     said = ["# The joint search of LUT networks", "", *HEAD.splitlines()]
-    for name in sorted(SETTINGS, reverse=True):
+    for name in SETTINGS:
         lines = table(name, folder / name)
         if lines:
             first = min(int(path.stem.removeprefix("seed_")) for path in (folder / name).glob("seed_*.json"))

@@ -26,7 +26,8 @@ class ObjectiveConfig(Section):
     """What is made small, and what may not be exceeded."""
 
     figure: str = "edp"
-    """latency, energy, edp, cycles, interval, luts, or any figure that the family gives."""
+    """latency, energy, edp, cycles, interval, luts, or any figure that the family gives. Of LUT networks: accuracy, or
+    luts for the smallest network that is nearly as accurate."""
     limits: dict[str, _Positive] = {}
     """The most that a figure may be, such as {luts: 60000}; checked again with what was synthesised or simulated."""
 
@@ -58,7 +59,8 @@ class NetworkConfig(Section):
     accuracy: Literal["cifar10", "cifar100", "imagenet16-120"] | None = None
     """Of a space of cells: whose trained accuracies are looked up."""
     within: Annotated[Number, Field(ge=0)] = 0.5
-    """A network may be this much less accurate than the reference, in points of validation accuracy."""
+    """A network may be this much less accurate than the reference, in points of validation accuracy; a LUT network, with
+    `objective.figure: luts`, than the most accurate one that was built within the limits."""
     evaluations: _Count = 100
     """Cells: validation accuracies that may be looked up. Spaces that are trained: steps of the super-network."""
     reference: str | dict[str, int | bool | str] | None = None

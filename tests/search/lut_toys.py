@@ -81,3 +81,20 @@ class FakeRunner:
             figures["cycles"] = Figure(4, "cycles", "simulated")
             found.append(Outcome(job, "done", figures, "", "fake", 0.0, f"run{number}"))
         return found
+
+
+class SizedRunner(FakeRunner):
+    """Answers line jobs by their size: two LUTs a vote and one a table before; `accuracy` of those LUTs."""
+
+    def __init__(self, accuracy):
+        super().__init__([])
+        self.accuracy = accuracy
+
+    def evaluate(self, jobs):
+        found = []
+        for job in jobs:
+            layers = job.spec["build"]["topology"]["layers"]
+            luts = 2 * layers[-1]["terms"] + sum(layer["width"] for layer in layers[:-1])
+            self.luts, self.accuracies = [luts], [self.accuracy(luts)]
+            found += super().evaluate([job])
+        return found

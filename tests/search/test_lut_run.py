@@ -75,7 +75,7 @@ def test_a_search_leaves_result_and_report(folder):
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"objective": {"figure": "edp"}}, "objective.figure must be accuracy"),
+        ({"objective": {"figure": "edp"}}, "objective.figure must be accuracy or luts"),
         ({"objective": {"limits": {}}}, "objective.limits: a search of LUT networks needs a limit"),
         ({"network": {"method": "evolution"}}, "network.method must be gradient"),
         ({"hardware": {"space": "engine"}}, "hardware.space must be pipeline"),

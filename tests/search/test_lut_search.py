@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from codesign.accel import Figure
 from codesign.config import TrainConfig
 from codesign.errors import ConfigError, DataError, SpaceError
 from codesign.search.gradient import RelaxedChoices
-from codesign.search.jobs import LocalRunner
+from codesign.search.jobs import Job, LocalRunner, Outcome
 from codesign.search.luts import (
     Figures,
     LutModel,
@@ -25,7 +26,9 @@ from codesign.search.luts import (
 from codesign.search.luts.content import RawLayer, read_content
 from codesign.search.luts.halving import Trainer, halve
 from codesign.search.luts.lut_model import fit, read_rows, sum_luts
+from codesign.search.luts.problem import Candidate
 from codesign.search.luts.score import Effects
+from codesign.search.luts.shrink import shrink
 from codesign.search.luts.supernet import LutSuperNet, codes_of_path, encoded
 
 MODEL = LutModel((0.0, 0, 0, 0), 1.0, 1.0, 1.0, -1.0, (1.0, 2.0), 0.05)
@@ -235,6 +238,67 @@ def test_a_failed_build_is_no_result_and_the_next_are_built(tmp_path):
     assert len(result.finalists) == 2 and result.finalists[0][1].reason == "the build stopped"
     with pytest.raises(SpaceError, match="none of the 3 networks that were built keeps the limits"):
         search_luts(config, toys.FakeRunner([99]), tmp_path / "b", data=toys.data())
+
+
+def test_the_smallest_that_is_accurate_enough_wins(tmp_path):
+    """Networks of 10, 6 and 3 votes or fewer tables: those with at least 12 LUTs are within two points of the best."""
+    asked = toys.config(tmp_path, finalists=1, rungs=[])
+    config = asked.model_copy(update={"figure": "luts", "within": 2.0})
+    runner = toys.SizedRunner(lambda luts: 0.9 if luts > 20 else 0.885 if luts >= 12 else 0.86)
+    result = search_luts(config, runner, tmp_path / "out", data=toys.data())
+    built = [(out.figures["luts"].value, out.figures["accuracy_validation"].value) for _, out in result.finalists]
+    assert result.floor == pytest.approx(built[0][1] - 0.02)
+    fine = [luts for luts, accuracy in built if accuracy >= result.floor]
+    assert result.figures["luts"].value == min(fine) < built[0][0] and len(built) > 2
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["least_validation_accuracy"] == result.floor
+    strict = search_luts(asked, toys.SizedRunner(lambda luts: luts / 100), tmp_path / "most", data=toys.data())
+    assert strict.floor is None and len(strict.finalists) == 1
+
+
+def test_smaller_networks_lose_a_size_at_a_time_and_shrink_alike(problem):
+    figures = problem.figures
+    start = {**figures.point([0] * len(figures.sizes)), "depth": 1, "l0_width": 12, "last_terms": 10}
+    row = problem.smaller(start)
+    sizes = [(start["l0_width"], start["last_terms"])]
+    sizes += [(one.point["l0_width"], one.point["last_terms"]) for one in row]
+    assert sizes == [(12, 10), (6, 10), (6, 6), (6, 3)]
+    assert all(after.luts < before.luts for before, after in zip(row, row[1:], strict=False))
+    assert [one.point["last_terms"] for one in problem.smaller({**start, "depth": 0})] == [6, 3]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 20])
+@pytest.mark.parametrize("holding", range(12))
+def test_bisection_finds_where_networks_cease_to_hold(at_once, holding):
+    """Of a row of 11 networks the first `holding` are accurate enough."""
+    row = [Candidate({"place": place}, 0.0, 1.0, 1.0, 1) for place in range(11)]
+    tried = []
+
+    def build(some):
+        tried.extend(one.point["place"] for one in some)
+        assert len(some) <= at_once
+        good = [0.9 if one.point["place"] < holding else 0.8 for one in some]
+        figures = [{"accuracy_validation": Figure(value, "share", "exact")} for value in good]
+        done = [Outcome(Job("line", {}), "done", one, "", "", 0.0, "") for one in figures]
+        return list(zip(some, done, strict=True))
+
+    shrink(row, build, floor=0.85, at_once=at_once)
+    assert len(tried) == len(set(tried)) <= max(4, 11 * (at_once == 20), at_once * 3)
+    if holding:
+        assert holding - 1 in tried
+    if holding < 11:
+        assert holding in tried
+
+
+def test_what_is_not_done_does_not_hold():
+    row = [Candidate({"place": place}, 0.0, 1.0, 1.0, 1) for place in range(3)]
+    tried = []
+
+    def build(some):
+        tried.extend(one.point["place"] for one in some)
+        return [(one, Outcome(Job("line", {}), "failed", {}, "stopped", "", 0.0, "")) for one in some]
+
+    shrink(row, build, floor=0.0, at_once=1)
+    assert tried == [1, 0]
 
 
 def test_equal_searches_are_equal(tmp_path):

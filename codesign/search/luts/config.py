@@ -76,6 +76,10 @@ class LutSearchConfig(Section):
     device: str = "xcvu9p"
     space: str
     """A network space of kind `tables`: its name, or the path of its YAML file."""
+    figure: Literal["accuracy", "luts"] = "accuracy"
+    """`accuracy`: the most accurate network within the limits; `luts`: the smallest one that is nearly as accurate."""
+    within: Annotated[Number, Field(ge=0)] = 0.5
+    """With figure `luts`: points of validation accuracy that it may be behind the most accurate one."""
     limits: dict[str, Annotated[Number, Field(gt=0)]]
     """The most that luts, ffs, cycles and address_bits may be."""
     data: DataConfig

@@ -50,7 +50,7 @@ def silent(phase: str, line: str) -> None:
 class Candidate:
     """A network of the shortlist. luts, ffs: predicted, cycles: exact.
 
-    score: the best accuracy in the shared tables of it and of the networks that were widened to it.
+    score: the best accuracy in the shared tables of it and of the networks that were widened to it (nan: not known).
     """
 
     point: Mapping[str, Value]
@@ -170,21 +170,27 @@ class LutProblem:
             stands=hardware,
             lut_inputs=self.device.lut_inputs,
         )
-        margin = options.margin if options.margin is not None else 1 - math.exp(-self.model.spread)
-        bounds = {"luts": self.figures.luts, "ffs": self.figures.ffs, "cycles": self.figures.cycles}
-        self.limits = [
-            Limit(name, figure, config.limits[name] * (1.0 if name == "cycles" else 1 - margin))
-            for name, figure in bounds.items()
-            if name in config.limits
-        ]
-        bounded = list(self.limits)
-        if options.fill and "luts" in config.limits:
-            bounded.append(Limit("LUTs unused", _Unused(self.figures.luts, options.fill * config.limits["luts"]), 1.0))
-        refusal = lru_cache(maxsize=200_000)(self.refusal)
-        self.legal = _Known(self.figures.sizes, bounded, refusal=refusal)
-        held = options.hold == "projection"
-        self.trained = self.legal if held else _Known(self.figures.sizes, [], refusal=refusal)
+        self._refusal = lru_cache(maxsize=200_000)(self.refusal)
+        self.legal = self.within(config.limits, fill=options.fill)
+        self.trained = self.legal if options.hold == "projection" else self.within({})
         """What the super-network trains: with a penalty alone, networks over the limits too."""
+
+    def within(self, limits: Mapping[str, float], *, fill: float = 0.0) -> Limited:
+        """The networks that are predicted to keep limits, and to use at least the share `fill` of that on LUTs.
+
+        Limits on LUTs and flip-flops are held less the margin.
+        """
+        margin = self.config.options.margin
+        kept = math.exp(-self.model.spread) if margin is None else 1 - margin
+        figures = {"luts": self.figures.luts, "ffs": self.figures.ffs, "cycles": self.figures.cycles}
+        bounds = [
+            Limit(name, figure, limits[name] * (1.0 if name == "cycles" else kept))
+            for name, figure in figures.items()
+            if name in limits
+        ]
+        if fill and "luts" in limits:
+            bounds.append(Limit("LUTs unused", _Unused(self.figures.luts, fill * limits["luts"]), 1.0))
+        return _Known(self.figures.sizes, bounds, refusal=self._refusal)
 
     def refusal(self, indices: tuple[int, ...]) -> str:
         """Why a network is illegal by shape, or ""."""
@@ -238,6 +244,27 @@ class LutProblem:
             if not self.space.refusal(plain) and self.legal.holds(wider) and fine(self.space.topology(plain)):
                 return self.canonical(wider)
         return at
+
+    def smaller(self, point: Mapping[str, Value]) -> list[Candidate]:
+        """Networks from the next smaller one of a network's kind down to the smallest, as its space has them.
+
+        Each has one size less than the one before it: of the widths and the number of votes the one that is left at
+        the greatest share of what it was, so that layers shrink alike.
+        """
+        names = [*(f"l{i}_width" for i in range(int(point["depth"]))), "last_terms"]
+        start = {name: int(point[name]) for name in names if name in point}
+        at, found = dict(point), list[Candidate]()
+        while True:
+            steps: list[tuple[float, dict[str, Value]]] = []
+            for name, first in start.items():
+                offered = self.figures.candidates[self.figures.names.index(name)]
+                below = [int(value) for value in offered if int(value) < int(at[name])]
+                if below and not self._refusal(self.figures.indices(lower := {**at, name: max(below)})):
+                    steps.append((int(at[name]) / first, lower))
+            if not steps:
+                return found
+            at = max(steps, key=lambda step: step[0])[1]
+            found.append(self.candidate(self.figures.indices(at), math.nan))
 
     def candidate(self, indices: Sequence[int], score: float) -> Candidate:
         """A network with its predicted figures."""

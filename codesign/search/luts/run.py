@@ -29,16 +29,19 @@ _VECTORS = 200
 def lut_search_config(config: SearchConfig, *, folder: Path) -> LutSearchConfig:
     """Turn a search file into what `search_luts` takes; a ConfigError names the key that says nothing here.
 
-    A LUT network is its own hardware: there is no second half to search, and the figure is accuracy under limits.
+    A LUT network is its own hardware: there is no second half to search, and the figure is accuracy under limits, or
+    LUTs at nearly the accuracy that the limits allow.
     """
     network = config.network
     for key, value, wanted in (
-        ("objective.figure", config.objective.figure, "accuracy"),
         ("network.method", network.method, "gradient"),
         ("hardware.space", config.hardware.space, "pipeline"),
     ):
         if value != wanted:
             raise ConfigError(f"{key} must be {wanted} with family pipeline, not {value!r}")
+    figure = config.objective.figure
+    if figure not in ("accuracy", "luts"):
+        raise ConfigError(f"objective.figure must be accuracy or luts with family pipeline, not {figure!r}")
     if config.table:
         raise ConfigError("table: a LUT network is its own hardware, so there is no 2 x 2; leave it out")
     if network.space is None or config.data is None:
@@ -52,6 +55,8 @@ def lut_search_config(config: SearchConfig, *, folder: Path) -> LutSearchConfig:
         seed=config.seed,
         device=config.device,
         space=where,
+        figure=figure,
+        within=network.within,
         limits=dict(config.objective.limits),
         data=config.data,
         train=config.train,

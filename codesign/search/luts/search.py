@@ -9,6 +9,8 @@
    simulated bit for bit and synthesised. The most accurate on the validation rows whose synthesised figures keep every
    limit is the result; its test accuracy is read then, once. Where none keeps them, what was measured corrects the
    prediction and the next candidates are built.
+5. With `figure: luts` smaller networks of its kind are built too, and the smallest that is within the tolerance of its
+   validation accuracy is the result (`codesign.search.luts.shrink`).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from codesign.search.luts.config import LutSearchConfig
 from codesign.search.luts.figures import EVERY
 from codesign.search.luts.halving import halve
 from codesign.search.luts.problem import Candidate, LutProblem, Progress, Relaxation, in_turns, kind, silent
+from codesign.search.luts.shrink import Built, accuracy, shrink
 from codesign.search.networks.tables import TableSpace
 
 if TYPE_CHECKING:
@@ -42,16 +45,18 @@ class LutSearchResult:
     """The network that was found, as it was realised.
 
     figures: of the winner's job, each with its origin (accuracies, LUTs and flip-flops as synthesised, cycles as
-    simulated, ...). finalists: every network that was built, with its outcome. epochs: of everything that trained.
+    simulated, ...). floor: the validation accuracy that it had to have (figure `luts`). finalists: every network that
+    was built, with its outcome. epochs: of everything that trained.
     folder: where the winner's run lies. problem: what was searched, with its figures as corrected by what was seen.
     """
 
     point: Mapping[str, Value]
     build: Mapping[str, Any]
     figures: Mapping[str, Figure]
+    floor: float | None
     relaxation: Relaxation
     halving: Halving[int] | None
-    finalists: tuple[tuple[Candidate, Outcome], ...]
+    finalists: tuple[Built, ...]
     epochs: float
     folder: str
     problem: LutProblem
@@ -69,7 +74,9 @@ class LutSearchResult:
             "name": config.name,
             "seed": config.seed,
             "device": config.device,
+            "figure": config.figure,
             "limits": dict(config.limits),
+            "least_validation_accuracy": self.floor,
             "point": dict(self.point),
             "build": dict(self.build),
             "figures": {name: [f.value, f.unit, f.origin] for name, f in self.figures.items()},
@@ -153,47 +160,65 @@ def search_luts(
     )
     options = config.options
     first = list(relaxation.candidates[: options.candidates])
-    builds = [build_of(config, problem.space, one.point) for one in first]
     halving, rows = None, 0
-    order = list(range(len(first)))
+    queue = first
     if options.rungs and len(first) > 1:
         halving, trainer = halve(
-            builds,
+            [build_of(config, problem.space, one.point) for one in first],
             problem.data,
             rungs=options.rungs,
             keep=options.keep,
             folder=folder / "halving",
             progress=lambda line: progress("halving", line),
         )
-        rows, order = trainer.rows, _by_rung(halving, [kind(one.point) for one in first])
-    finalists: list[tuple[Candidate, Outcome]] = []
-    winner: tuple[Candidate, Outcome] | None = None
-    queue = order
+        rows, queue = trainer.rows, [first[i] for i in _by_rung(halving, [kind(one.point) for one in first])]
+    finalists: list[Built] = []
+
+    def build(some: Sequence[Candidate]) -> list[Built]:
+        progress("line", f"building {len(some)} networks in full")
+        builds = [build_of(config, problem.space, one.point) for one in some]
+        outcomes = realise(builds, runner, folder=data_folder, until=config.until)
+        made = [(one, _judged(config, out)) for one, out in zip(some, outcomes, strict=True)]
+        for one, out in made:
+            progress("line", _told(one, out))
+        finalists.extend(made)
+        return made
+
+    winner: Built | None = None
     while queue and winner is None:
         batch, queue = queue[: options.finalists], queue[options.finalists :]
-        progress("line", f"building {len(batch)} networks in full")
-        outcomes = realise([builds[i] for i in batch], runner, folder=data_folder, until=config.until)
-        judged = [_judged(config, out) for out in outcomes]
-        finalists += [(first[i], out) for i, out in zip(batch, judged, strict=True)]
-        for i, out in zip(batch, judged, strict=True):
-            progress("line", _told(first[i], out))
-        fine = [pair for pair in finalists if pair[1].done]
-        winner = max(fine, key=lambda pair: pair[1].figures["accuracy_validation"].value, default=None)
+        fine = [pair for pair in build(batch) if pair[1].done]
+        winner = max(fine, key=lambda pair: accuracy(pair[1]), default=None)
         if winner is None:  # what was measured corrects what is predicted: the next are those that fit by it
             ratios = [out.figures["luts"].value / one.luts for one, out in finalists if "luts" in out.figures]
             if ratios and "luts" in config.limits:
-                fits = [i for i in queue if first[i].luts * max(ratios) <= config.limits["luts"]]
-                queue = fits or queue
+                queue = [one for one in queue if one.luts * max(ratios) <= config.limits["luts"]] or queue
     if winner is None:
         raise SpaceError(
             f"none of the {len(finalists)} networks that were built keeps the limits {config.limits}: "
             + "; ".join(out.reason for _, out in finalists)
         )
+    floor = None
+    if config.figure == "luts":
+        floor = accuracy(winner[1]) - config.within / 100
+        progress("smaller", f"the smallest network of at least {floor:.4f} on the validation rows")
+        shrink(problem.smaller(winner[0].point), build, floor=floor, at_once=options.finalists)
+        fine = [pair for pair in finalists if pair[1].done and accuracy(pair[1]) >= floor]
+        winner = min(fine, key=lambda pair: (pair[1].figures["luts"].value, -accuracy(pair[1])))
     candidate, outcome = winner
     epochs = relaxation.epochs + rows / len(problem.data.x_train) + len(finalists) * config.train.epochs
-    build = build_of(config, problem.space, candidate.point).model_dump(mode="json")
+    found = build_of(config, problem.space, candidate.point).model_dump(mode="json")
     result = LutSearchResult(
-        candidate.point, build, outcome.figures, relaxation, halving, tuple(finalists), epochs, outcome.folder, problem
+        point=candidate.point,
+        build=found,
+        figures=outcome.figures,
+        floor=floor,
+        relaxation=relaxation,
+        halving=halving,
+        finalists=tuple(finalists),
+        epochs=epochs,
+        folder=outcome.folder,
+        problem=problem,
     )
     write_json(folder / "result.json", result.as_dict())
     return result
