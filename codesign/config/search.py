@@ -59,8 +59,8 @@ class NetworkConfig(Section):
     accuracy: Literal["cifar10", "cifar100", "imagenet16-120"] | None = None
     """Of a space of cells: whose trained accuracies are looked up."""
     within: Annotated[Number, Field(ge=0)] = 0.5
-    """A network may be this much less accurate than the reference, in points of validation accuracy; a LUT network, with
-    `objective.figure: luts`, than the most accurate one that was built within the limits."""
+    """A network may be this much less accurate than the reference, in points of validation accuracy; a LUT network,
+    with `objective.figure: luts`, than the most accurate one that was built within the limits."""
     evaluations: _Count = 100
     """Cells: validation accuracies that may be looked up. Spaces that are trained: steps of the super-network."""
     reference: str | dict[str, int | bool | str] | None = None

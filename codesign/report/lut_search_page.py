@@ -34,7 +34,10 @@ def result_rows(result: Mapping[str, Any]) -> list[list[str]]:
         value, unit, origin = result["figures"][name]
         said = f"{100 * value:.2f} %" if unit == "share" else f"{value:,.6g}"
         limit = result["limits"].get(name)
-        rows.append([title, said, "" if limit is None else f"{limit:,.6g}", origin])
+        bound = "" if limit is None else f"{limit:,.6g}"
+        if name == "accuracy_validation" and result["least_validation_accuracy"] is not None:
+            bound = f"{100 * result['least_validation_accuracy']:.2f} % or more"
+        rows.append([title, said, bound, origin])
     return rows
 
 
@@ -60,7 +63,7 @@ def write_lut_search_report(run: Path, *, config: str) -> None:
     finalists = [
         [
             _choices(one["point"]),
-            one["state"] if not one["reason"] else f"{one['state']}: {one['reason']}",
+            _state(one, result["least_validation_accuracy"]),
             f"{100 * one['figures']['accuracy_validation']:.2f} %" if "accuracy_validation" in one["figures"] else "",
             f"{one['figures']['luts']:,.0f}" if "luts" in one["figures"] else "",
             f"{one['luts_predicted']:,.0f}",
@@ -75,7 +78,7 @@ def write_lut_search_report(run: Path, *, config: str) -> None:
             r=result,
             rows=result_rows(result),
             finalists=finalists,
-            plots=embed(steps=_steps_plot(result)),
+            plots=embed(built=_built_plot(result), steps=_steps_plot(result)),
             config=config,
             script=plotly_script(),
         )
@@ -92,6 +95,34 @@ def _choices(point: Mapping[str, Any]) -> str:
     ]
     last = f"{point.get('last_terms', 1)} of {point['last_fan_in']} pins, {point['last_bits']} bits an answer"
     return "; ".join([*layers, last, f"a register every {point['registers_every']} stages"])
+
+
+def _state(built: Mapping[str, Any], least: float | None) -> str:
+    """Whether a network that was built could be the result, and why not."""
+    if built["reason"]:
+        return f"{built['state']}: {built['reason']}"
+    behind = least is not None and built["figures"]["accuracy_validation"] < least
+    return f"{built['state']}: not accurate enough" if behind else str(built["state"])
+
+
+def _built_plot(result: Mapping[str, Any]) -> Any:
+    """Validation accuracy over LUTs of the networks that were built; the result is marked."""
+    plot = new_figure("Networks that were built", height=320)
+    pairs = [
+        (one["figures"]["luts"], 100 * one["figures"]["accuracy_validation"])
+        for one in result["finalists"]
+        if {"luts", "accuracy_validation"} <= one["figures"].keys()
+    ]
+    found = (result["figures"]["luts"][0], 100 * result["figures"]["accuracy_validation"][0])
+    for name, shown in (("built", [pair for pair in pairs if pair != found]), ("the result", [found])):
+        plot.add_scatter(x=[pair[0] for pair in shown], y=[pair[1] for pair in shown], name=name, mode="markers")
+    if "luts" in result["limits"]:
+        plot.add_vline(x=result["limits"]["luts"], line_dash="dot", annotation_text="limit")
+    if (least := result["least_validation_accuracy"]) is not None:
+        plot.add_hline(y=100 * least, line_dash="dot", annotation_text="accurate enough")
+    plot.update_xaxes(title="LUTs, synthesised", rangemode="tozero")
+    plot.update_yaxes(title="validation accuracy (%)")
+    return plot
 
 
 def _steps_plot(result: Mapping[str, Any]) -> Any:

@@ -72,6 +72,18 @@ def test_a_search_leaves_result_and_report(folder):
         run_search(other, folder / "run", folder=folder, runner=toys.FakeRunner([300]))
 
 
+def test_the_smallest_network_is_told_with_the_accuracy_that_was_asked_for(folder):
+    config = _changed(objective={"figure": "luts"}, network={**FILE["network"], "within": 5.0})
+    runner = toys.SizedRunner(lambda luts: 0.5 + luts / 100)
+    result = run_search(config, folder / "run", folder=folder, runner=runner)
+    assert result["least_validation_accuracy"] == pytest.approx(
+        result["finalists"][0]["figures"]["accuracy_validation"] - 0.05
+    )
+    page = (folder / "run" / "report.html").read_text()
+    assert "% or more" in page and "Asked for was the smallest network of at least" in page
+    assert len(result["finalists"]) > 1 and "not accurate enough" in page
+
+
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
