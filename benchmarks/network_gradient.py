@@ -64,10 +64,10 @@ def main() -> None:
             space, figures, table, limits={"edp": limit}, queries=args.queries, config=config, seed=seed
         )
         spent = time.process_time() - begin
-        drop = max(one.drop.score for one in found.searches)
+        drop = max(one.drop.score for one in found.explored.searches)
         print(
-            f"{seed} | gradient ({args.mode}, {args.hold}) | {found.queries} | {found.validation:.2f} | "
-            f"{found.test:.2f} | {found.cost:,.0f} | {found.violations} | {drop:+.3f} | {spent:.1f}"
+            f"{seed} | gradient ({args.mode}, {args.hold}) | {len(found.explored.known)} | {found.validation:.2f} | "
+            f"{found.test:.2f} | {found.cost:,.0f} | {found.explored.violations} | {drop:+.3f} | {spent:.1f}"
         )
         begin = time.process_time()
         pick = _evolve(space, figures.edp, legal, validation, args.queries, seed)

@@ -201,6 +201,25 @@ def test_a_limit_that_the_reference_exceeds_everywhere_is_left_to_other_networks
         assert figures.valid[here] or not figures.valid.any()
 
 
+@pytest.mark.parametrize("method", ["gradient", "evolution", "random"])
+def test_look_ups_that_are_left_are_made_where_those_that_were_due_met_no_accurate_cell(made, tmp_path, method):
+    """A round's share is 20 look-ups: the rarer accurate cells are, the more often those do not do."""
+    config = config_of(tmp_path, network={"method": method, "evaluations": 60})
+    point = EnginePoint(8, 8, 8, 8, bank_depth=4096, weight_depth=4096).as_dict()
+    used: list[int] = []
+    for share in (0.5, 0.05, 0.02, 0.01, 1e-3, 5e-4, 2e-4):
+        least = float(np.quantile(made.validation, 1 - share))
+        half = CellNetworks(config, network_space("nasbench201"), folder=tmp_path, seed=0, log=Log(None))
+        try:
+            (found,) = half.search(point, share=0.1, limits={}, least=least)
+        except SpaceError as problem:
+            assert f"of {half.used} cells looked up none is within the limits" in str(problem) and half.used > 55
+            continue
+        assert found.accuracy >= least
+        used.append(half.used)
+    assert used[0] <= 20 < max(used)
+
+
 def test_what_runs_the_widest_weights_runs_all_weights():
     space = network_space("nasbench201")
     rng = np.random.default_rng(0)

@@ -185,7 +185,7 @@ def test_cells_are_searched_within_limits(cells):
     limit = float(np.quantile(figures.edp[figures.valid], 0.3))
     config = GradientConfig(steps=60, log_every=10)
     found = search_cells(space, figures, accuracies, limits={"edp": limit}, queries=40, rounds=2, config=config, seed=0)
-    assert found.cost <= limit and found.violations == 0 and found.queries <= 40
+    assert found.cost <= limit and found.explored.violations == 0 and len(found.explored.known) <= 40
     assert found.test == pytest.approx(found.validation + 5)
     legal = figures.valid & (figures.edp <= limit)
     assert found.validation > np.quantile(accuracies.validation[legal], 0.9)

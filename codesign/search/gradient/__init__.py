@@ -1,6 +1,6 @@
 """The differentiable search over networks: relaxed choices, exact cost tables, limits that hold, a light predictor."""
 
-from codesign.search.gradient.cells import CellResult, search_cells
+from codesign.search.gradient.cells import CellResult, Explored, explore_cells, search_cells
 from codesign.search.gradient.legal import Legality, Limit, Limited, Listed, nearest_legal
 from codesign.search.gradient.map_tables import map_costs, map_cycles, map_figure, map_parameters
 from codesign.search.gradient.maps import MapResult, check_images, search_maps
@@ -13,6 +13,7 @@ from codesign.search.networks.predictor import Predictor, cell_features
 __all__ = [
     "CellResult",
     "Drop",
+    "Explored",
     "Found",
     "GradientConfig",
     "Legality",
@@ -30,6 +31,7 @@ __all__ = [
     "annealed",
     "cell_features",
     "check_images",
+    "explore_cells",
     "gradient_search",
     "map_costs",
     "map_cycles",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,34 +18,27 @@ from codesign.search.networks.cells import CellSpace
 from codesign.search.networks.nasbench import Accuracies
 from codesign.search.networks.predictor import Predictor, cell_features
 
-__all__ = ["CellResult", "FIGURES", "search_cells"]
+__all__ = ["CellResult", "Explored", "FIGURES", "explore_cells", "search_cells"]
 
 FIGURES = ("cycles", "latency_us", "energy_nj", "edp")
 """Figures that can be the cost or be limited."""
+
+Figure = Literal["cycles", "latency_us", "energy_nj", "edp"]
 
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class CellResult:
-    """The cell that was chosen.
+class Explored:
+    """The cells that were looked at.
 
-    validation: its accuracy in the table; test: likewise, read once, after the choice. cost: in the unit of its figure.
-    queries: validation accuracies that were looked up in all. searches: what each round of the gradient search did.
-    predicted, deviation: the predictor's score of the cell before its own accuracy was looked up, and its uncertainty.
-    known: the validation accuracies that were looked up, by point number; number: of the chosen one.
+    known: validation accuracies that were looked up, by point number. searches: what each round of the gradient search
+    did. predicted: of the cells that the search chose to look up, the predictor's score before, and its deviation.
     """
 
-    arch: str
-    validation: float
-    test: float
-    cost: float
-    queries: int
-    predicted: float
-    deviation: float
-    searches: tuple[Found, ...]
     known: Mapping[int, float]
-    number: int
+    searches: tuple[Found, ...]
+    predicted: Mapping[int, tuple[float, float]]
 
     @property
     def violations(self) -> int:
@@ -53,12 +46,81 @@ class CellResult:
         return sum(found.violations for found in self.searches)
 
 
+@dataclass(frozen=True)
+class CellResult:
+    """The cell that was chosen.
+
+    validation: its accuracy in the table; test: likewise, read once, after the choice. cost: in the unit of its figure.
+    predicted, deviation: the predictor's score of the cell before its own accuracy was looked up, and its uncertainty.
+    number: of the cell; explored: all that were looked at.
+    """
+
+    arch: str
+    number: int
+    validation: float
+    test: float
+    cost: float
+    predicted: float
+    deviation: float
+    explored: Explored
+
+
 def search_cells(
     space: CellSpace,
     figures: CellFigures,
     accuracies: Accuracies,
     *,
-    figure: Literal["cycles", "latency_us", "energy_nj", "edp"] = "edp",
+    figure: Figure = "edp",
+    limits: Mapping[str, float] | None = None,
+    least_accuracy: float | None = None,
+    config: GradientConfig | None = None,
+    **options: Any,
+) -> CellResult:
+    """Search the cells of a space at one hardware point, and choose one; `options` as of `explore_cells`.
+
+    The cheapest cell known to reach `least_accuracy` is chosen; without it, the best score for its cost. Test accuracy
+    is read for that cell alone. A SpaceError where none that was looked up is accurate enough.
+    """
+    config = config or GradientConfig()
+    found = explore_cells(
+        space,
+        figures,
+        accuracies,
+        figure=figure,
+        limits=limits,
+        least_accuracy=least_accuracy,
+        config=config,
+        **options,
+    )
+    costs, legal = np.asarray(getattr(figures, figure), dtype=np.float64), legal_cells(figures, limits or {})
+    allowed = {number: accuracy for number, accuracy in found.known.items() if legal[number]}
+    best = _choose(allowed, costs, least_accuracy, config.cost_weight)
+    row = _Archs(space).row(best, accuracies)
+    return CellResult(
+        accuracies.archs[row],
+        best,
+        float(accuracies.validation[row]),
+        float(accuracies.test[row]),
+        float(costs[best]),
+        *(found.predicted.get(best) or (float("nan"), float("nan"))),
+        found,
+    )
+
+
+def legal_cells(figures: CellFigures, limits: Mapping[str, float]) -> NDArray[np.bool_]:
+    """Which cells the point can run within the limits."""
+    legal = figures.valid.copy()
+    for name, most in limits.items():
+        legal &= np.asarray(getattr(figures, name)) <= most
+    return legal
+
+
+def explore_cells(
+    space: CellSpace,
+    figures: CellFigures,
+    accuracies: Accuracies,
+    *,
+    figure: Figure = "edp",
     limits: Mapping[str, float] | None = None,
     queries: int = 100,
     rounds: int = 4,
@@ -68,16 +130,15 @@ def search_cells(
     config: GradientConfig | None = None,
     seed: int = 0,
     progress: Callable[[Step], None] | None = None,
-) -> CellResult:
-    """Search the cells of a space at one hardware point.
+) -> Explored:
+    """Look up the accuracies of the cells that are most worth it at one hardware point.
 
     figures: of all cells at that point. limits: most that figures may be; cells that the point cannot run are never
     allowed. queries: how many validation accuracies may be looked up; half are spent on cells drawn from the legal
     ones, the rest in `rounds` rounds: fit the predictor, search by gradient from `starts` beginnings, look up what was
-    found and its neighbours that look best, fit again. least_accuracy: in percent of validation accuracy; the cheapest
-    cell known to reach it is chosen (without it, the best score for its cost), and the score of the gradient is then
-    the logarithm of the probability to reach it. known: accuracies looked up before, by point number; they count among
-    `queries`. Test accuracy is read for the chosen cell alone.
+    found and its neighbours that look best, fit again. least_accuracy: in percent of validation accuracy; the score of
+    the gradient is then the logarithm of the probability to reach it. known: accuracies looked up before, by point
+    number; they count among `queries`.
     """
     config, limits = config or GradientConfig(), dict(limits or {})
     for name in (figure, *limits):
@@ -87,11 +148,9 @@ def search_cells(
         raise ConfigError(
             f"queries must be 20 or more, rounds and starts 1 or more, not {queries}, {rounds} and {starts}"
         )
-    costs = {name: np.asarray(getattr(figures, name), dtype=np.float64) for name in FIGURES}
-    legal = figures.valid.copy()
-    for name, most in limits.items():
-        legal &= costs[name] <= most
-    _require_legal(legal, figures, costs, limits)
+    costs = np.asarray(getattr(figures, figure), dtype=np.float64)
+    legal = legal_cells(figures, limits)
+    _require_legal(legal, figures, limits)
     sizes = [len(knob.values) for knob in space.choices.knobs]
     numbers = np.flatnonzero(legal)
     archs = _Archs(space)
@@ -101,7 +160,7 @@ def search_cells(
     first = max(0, queries // 2 - len(given))
     drawn = rng.choice(numbers, min(len(numbers), first), replace=False)
     known = given | {int(number): archs.validation(int(number), accuracies) for number in drawn}
-    cost = whole_table(costs[figure] / float(np.median(costs[figure][legal])), sizes)
+    cost = whole_table(costs / float(np.median(costs[legal])), sizes)
     cube = legal.reshape(tuple(reversed(sizes))).transpose()
     searches: list[Found] = []
     predicted: dict[int, tuple[float, float]] = {}
@@ -127,27 +186,13 @@ def search_cells(
             searches.append(found)
             at = {k.name: k.values[i] for k, i in zip(space.choices.knobs, found.found, strict=True)}
             centres.append(space.choices.number(at))
-        worth = mean + deviation - weight * np.log(costs[figure])
+        worth = mean + deviation - weight * np.log(costs)
         if enough is not None and least_accuracy is not None:
-            worth = enough + _saving(known, costs[figure], legal, least_accuracy)
+            worth = enough + _saving(known, costs, legal, least_accuracy)
         for one in _ask(centres, worth, legal, known, each, space):
             predicted[one] = (float(mean[one]), float(deviation[one]))
             known[one] = archs.validation(one, accuracies)
-    allowed = {number: accuracy for number, accuracy in known.items() if legal[number]}
-    best = _choose(allowed, costs[figure], least_accuracy, config.cost_weight, figure)
-    expected = predicted.get(best) or (float("nan"), float("nan"))
-    row = archs.row(best, accuracies)
-    return CellResult(
-        accuracies.archs[row],
-        float(accuracies.validation[row]),
-        float(accuracies.test[row]),
-        float(costs[figure][best]),
-        len(known),
-        *expected,
-        tuple(searches),
-        known,
-        best,
-    )
+    return Explored(known, tuple(searches), predicted)
 
 
 class _Archs:
@@ -204,7 +249,7 @@ def _ask(
     return [*first, *(one for one in order[: count + len(first)] if one not in first)][:count]
 
 
-def _choose(known: Mapping[int, float], costs: Numbers, least: float | None, weight: float, figure: str) -> int:
+def _choose(known: Mapping[int, float], costs: Numbers, least: float | None, weight: float) -> int:
     """The cheapest known cell that reaches the accuracy asked for, or the best for its cost."""
     if least is not None:
         fine = [number for number, accuracy in known.items() if accuracy >= least]
@@ -218,9 +263,7 @@ def _choose(known: Mapping[int, float], costs: Numbers, least: float | None, wei
     return max(known, key=lambda number: known[number] / spread - weight * float(np.log(costs[number])))
 
 
-def _require_legal(
-    legal: NDArray[np.bool_], figures: CellFigures, costs: Mapping[str, Numbers], limits: Mapping[str, float]
-) -> None:
+def _require_legal(legal: NDArray[np.bool_], figures: CellFigures, limits: Mapping[str, float]) -> None:
     if legal.any():
         return
     if not figures.valid.any():
@@ -229,6 +272,6 @@ def _require_legal(
             f"this hardware point can run none of the cells; rule {worst!r} is broken by "
             f"{int(figures.broken[worst].sum()):,} of {len(figures.valid):,}"
         )
-    least = {name: float(costs[name][figures.valid].min()) for name in limits}
+    least = {name: float(np.asarray(getattr(figures, name))[figures.valid].min()) for name in limits}
     text = ", ".join(f"{name} at most {most:g}, the least met is {least[name]:g}" for name, most in limits.items())
     raise SpaceError(f"no cell that this hardware point can run stays within the limits: {text}")

@@ -18,8 +18,8 @@ from codesign.config.search import SearchConfig
 from codesign.errors import ConfigError, SpaceError
 from codesign.ir.integer_random import random_network
 from codesign.search.evolution import evolve_front
-from codesign.search.gradient import Step, search_cells
-from codesign.search.gradient.cells import FIGURES
+from codesign.search.gradient import Step
+from codesign.search.gradient.cells import FIGURES, explore_cells, legal_cells
 from codesign.search.jobs import Job
 from codesign.search.loop.designs import Candidate
 from codesign.search.loop.networks import NetworkDrop, Networks, Point, gradient_options, network_figure, widest
@@ -145,54 +145,56 @@ class CellNetworks(Networks):
     def search(
         self, point: Point, *, share: float, limits: Mapping[str, float], least: float | None
     ) -> list[Candidate]:
-        """The cheapest cell, at this hardware, that is known to be accurate enough."""
+        """The cheapest cell, at this hardware, that is known to be accurate enough.
+
+        Where the look-ups that are due met none, all that are left are made.
+        """
         figures = self.figures(point)
         budget = self.config.network.evaluations
-        queries = min(budget, max(_FEWEST, math.floor(share * budget)))
         kept = {name: most for name, most in limits.items() if name in FIGURES}
-        before = set(self.known)
-        if self.config.network.method == "gradient":
-            found = search_cells(
-                self.space,
-                figures,
-                self.table,
-                figure=cast(Literal["cycles", "latency_us", "energy_nj", "edp"], self.figure),
-                limits=kept,
-                queries=queries,
-                rounds=_ROUNDS,
-                least_accuracy=least,
-                known=self.known,
-                config=self.gradient,
-                seed=self.seed + 1000 * self.round,
+        legal = legal_cells(figures, kept)
+        due = min(budget, max(_FEWEST, math.floor(share * budget)))
+        for queries in dict.fromkeys((due, budget)):
+            before = set(self.known)
+            self._look_around(figures, queries, kept, least)
+            for number in self.known:
+                if number not in before:
+                    self._told(number)
+            fine = [n for n, accuracy in self.known.items() if legal[n] and (least is None or accuracy >= least)]
+            if fine:
+                costs = np.asarray(getattr(figures, self.figure))
+                return [self.candidate(min(fine, key=lambda n: (costs[n], -self.known[n])))]
+        raise SpaceError(self._why_none(figures, legal, kept, least))
+
+    def _look_around(
+        self, figures: CellFigures, queries: int, limits: Mapping[str, float], least: float | None
+    ) -> None:
+        """Look up accuracies by the method asked for, until `queries` are known."""
+        if self.config.network.method != "gradient":
+            self._other(figures, queries, limits)
+            return
+        found = explore_cells(
+            self.space,
+            figures,
+            self.table,
+            figure=cast(Literal["cycles", "latency_us", "energy_nj", "edp"], self.figure),
+            limits=limits,
+            queries=queries,
+            rounds=_ROUNDS,
+            least_accuracy=least,
+            known=self.known,
+            config=self.gradient,
+            seed=self.seed + 1000 * self.round,
+        )
+        self.steps += [step for one in found.searches for step in one.steps]
+        self.violations += found.violations
+        for one in found.searches:
+            last = one.steps[-1]
+            unit = "predicted" if least is None else "log-probability to be accurate enough"
+            self.drops.append(
+                NetworkDrop(self.round, unit, last.score, last.found_score, self.figure, one.drop.relative)
             )
-            self.steps += [step for one in found.searches for step in one.steps]
-            self.violations += found.violations
-            for one in found.searches:
-                last = one.steps[-1]
-                unit = "predicted" if least is None else "log-probability to be accurate enough"
-                self.drops.append(
-                    NetworkDrop(self.round, unit, last.score, last.found_score, self.figure, one.drop.relative)
-                )
-            self.known |= found.known
-        else:
-            self._other(figures, queries, kept)
-        for number in self.known:
-            if number not in before:
-                self._told(number)
-        return [self.candidate(self._best(figures, kept, least))]
-
-    def _legal(self, figures: CellFigures, limits: Mapping[str, float]) -> np.ndarray:
-        legal = figures.valid.copy()
-        for name, most in limits.items():
-            legal &= np.asarray(getattr(figures, name)) <= most
-        return legal
-
-    def _best(self, figures: CellFigures, limits: Mapping[str, float], least: float | None) -> int:
-        legal, costs = self._legal(figures, limits), np.asarray(getattr(figures, self.figure))
-        fine = [n for n, accuracy in self.known.items() if legal[n] and (least is None or accuracy >= least)]
-        if not fine:
-            raise SpaceError(self._why_none(figures, legal, limits, least))
-        return min(fine, key=lambda n: (costs[n], -self.known[n]))
+        self.known |= found.known
 
     def _why_none(
         self, figures: CellFigures, legal: np.ndarray, limits: Mapping[str, float], least: float | None
@@ -217,7 +219,7 @@ class CellNetworks(Networks):
 
     def _other(self, figures: CellFigures, queries: int, limits: Mapping[str, float]) -> None:
         """Evolution over a predictor, or cells drawn from the legal ones."""
-        legal, costs = self._legal(figures, limits), np.asarray(getattr(figures, self.figure), dtype=np.float64)
+        legal, costs = legal_cells(figures, limits), np.asarray(getattr(figures, self.figure), dtype=np.float64)
         fresh = queries - len(self.known)
         if fresh < 1:
             return
