@@ -77,6 +77,7 @@ def write_lut_search_report(run: Path, *, config: str) -> None:
             title=f"{result['name']} (seed {result['seed']})",
             r=result,
             rows=result_rows(result),
+            choices=_choices(result["point"]),
             finalists=finalists,
             plots=embed(built=_built_plot(result), steps=_steps_plot(result)),
             config=config,
@@ -88,13 +89,18 @@ def write_lut_search_report(run: Path, *, config: str) -> None:
 
 def _choices(point: Mapping[str, Any]) -> str:
     """The choices that matter, in words."""
-    depth = int(point["depth"])
     layers = [
-        f"{point[f'l{i}_width']} tables of {point[f'l{i}_fan_in']} pins, {point[f'l{i}_bits']} bits"
-        for i in range(depth)
+        f"{point[f'l{i}_width']} tables of {_many(point[f'l{i}_fan_in'], 'pin')}, {_many(point[f'l{i}_bits'], 'bit')}"
+        for i in range(int(point["depth"]))
     ]
-    last = f"{point.get('last_terms', 1)} of {point['last_fan_in']} pins, {point['last_bits']} bits an answer"
-    return "; ".join([*layers, last, f"a register every {point['registers_every']} stages"])
+    votes = _many(point.get("last_terms", 1), "vote")
+    last = f"{votes} an answer of {_many(point['last_fan_in'], 'pin')}, {_many(point['last_bits'], 'bit')}"
+    every = int(point["registers_every"])
+    return "; ".join([*layers, last, "a register after " + ("every stage" if every == 1 else f"every {every} stages")])
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if int(count) == 1 else 's'}"
 
 
 def _state(built: Mapping[str, Any], least: float | None) -> str:
@@ -107,19 +113,22 @@ def _state(built: Mapping[str, Any], least: float | None) -> str:
 
 def _built_plot(result: Mapping[str, Any]) -> Any:
     """Validation accuracy over LUTs of the networks that were built; the result is marked."""
-    plot = new_figure("Networks that were built", height=320)
+    plot = new_figure("Accuracy and LUTs of each", height=320)
     pairs = [
         (one["figures"]["luts"], 100 * one["figures"]["accuracy_validation"])
         for one in result["finalists"]
         if {"luts", "accuracy_validation"} <= one["figures"].keys()
     ]
     found = (result["figures"]["luts"][0], 100 * result["figures"]["accuracy_validation"][0])
-    for name, shown in (("built", [pair for pair in pairs if pair != found]), ("the result", [found])):
-        plot.add_scatter(x=[pair[0] for pair in shown], y=[pair[1] for pair in shown], name=name, mode="markers")
+    for name, shown, size in (("built", [pair for pair in pairs if pair != found], 8), ("the result", [found], 12)):
+        x, y = [pair[0] for pair in shown], [pair[1] for pair in shown]
+        plot.add_scatter(x=x, y=y, name=name, mode="markers", marker_size=size)
     if "luts" in result["limits"]:
         plot.add_vline(x=result["limits"]["luts"], line_dash="dot", annotation_text="limit")
     if (least := result["least_validation_accuracy"]) is not None:
-        plot.add_hline(y=100 * least, line_dash="dot", annotation_text="accurate enough")
+        plot.add_hline(
+            y=100 * least, line_dash="dot", annotation_text="accurate enough", annotation_position="bottom left"
+        )
     plot.update_xaxes(title="LUTs, synthesised", rangemode="tozero")
     plot.update_yaxes(title="validation accuracy (%)")
     return plot

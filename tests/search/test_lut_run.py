@@ -66,7 +66,7 @@ def test_a_search_leaves_result_and_report(folder):
     table = lut_search_table(result)
     assert "the network that was found" in str(table.title) and table.row_count >= 6
     assert is_search(folder / "run") and open_search(folder / "run")[0] == config
-    assert any("super-network" in line for line in said) and any("building 1 networks" in line for line in said)
+    assert any("super-network" in line for line in said) and any("building 1 network in full" in line for line in said)
     with pytest.raises(RunError, match="is the search 'toy', not of the search 'other'"):
         other = config.model_copy(update={"name": "other"})
         run_search(other, folder / "run", folder=folder, runner=toys.FakeRunner([300]))

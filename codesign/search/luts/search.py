@@ -175,7 +175,7 @@ def search_luts(
     finalists: list[Built] = []
 
     def build(some: Sequence[Candidate]) -> list[Built]:
-        progress("line", f"building {len(some)} networks in full")
+        progress("line", f"building {len(some)} network{'s' if len(some) > 1 else ''} in full")
         builds = [build_of(config, problem.space, one.point) for one in some]
         outcomes = realise(builds, runner, folder=data_folder, until=config.until)
         made = [(one, _judged(config, out)) for one, out in zip(some, outcomes, strict=True)]
