@@ -29,7 +29,8 @@ class ObjectiveConfig(Section):
     """latency, energy, edp, cycles, interval, luts, or any figure that the family gives. Of LUT networks: accuracy, or
     luts for the smallest network that is nearly as accurate."""
     limits: dict[str, _Positive] = {}
-    """The most that a figure may be, such as {luts: 60000}; checked again with what was synthesised or simulated."""
+    """The most that a figure may be, such as {luts: 60000, latency: 50} (us; of a family of one's own by the names that
+    it gives); checked again with what was synthesised or simulated."""
 
 
 class HardwareConfig(Section):
@@ -60,7 +61,7 @@ class NetworkConfig(Section):
     """Of a space of cells: whose trained accuracies are looked up."""
     within: Annotated[Number, Field(ge=0)] = 0.5
     """A network may be this much less accurate than the reference, in points of validation accuracy; a LUT network,
-    with `objective.figure: luts`, than the most accurate one that was built within the limits."""
+    with `objective.figure: luts`, than the most accurate one, which is searched first."""
     evaluations: _Count = 100
     """Cells: validation accuracies that may be looked up. Spaces that are trained: steps of the super-network."""
     reference: str | dict[str, int | bool | str] | None = None

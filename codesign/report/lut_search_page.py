@@ -107,7 +107,7 @@ def _state(built: Mapping[str, Any], least: float | None) -> str:
     """Whether a network that was built could be the result, and why not."""
     if built["reason"]:
         return f"{built['state']}: {built['reason']}"
-    behind = least is not None and built["figures"]["accuracy_validation"] < least
+    behind = least is not None and built["figures"]["accuracy_validation"] < least - 1e-9
     return f"{built['state']}: not accurate enough" if behind else str(built["state"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -213,11 +214,27 @@ def test_look_ups_that_are_left_are_made_where_those_that_were_due_met_no_accura
         try:
             (found,) = half.search(point, share=0.1, limits={}, least=least)
         except SpaceError as problem:
-            assert f"of {half.used} cells looked up none is within the limits" in str(problem) and half.used > 55
+            assert "of 60 cells looked up none is within the limits" in str(problem) and half.used == 60
             continue
-        assert found.accuracy >= least
+        assert found.accuracy >= least and half.used <= 60
         used.append(half.used)
     assert used[0] <= 20 < max(used)
+
+
+@pytest.mark.parametrize("method", ["gradient", "evolution", "random"])
+@pytest.mark.parametrize("budget", [20, 23, 26, 50])
+def test_no_more_accuracies_are_looked_up_than_the_budget_says(made, tmp_path, method, budget):
+    config = config_of(tmp_path, network={"method": method, "evaluations": budget})
+    point = EnginePoint(8, 8, 8, 8, bank_depth=4096, weight_depth=4096).as_dict()
+    half = CellNetworks(config, network_space("nasbench201"), folder=tmp_path, seed=0, log=Log(None))
+    half.candidate(77)
+    for number in range(3):
+        half.round = number
+        half.search(point, share=(number + 1) / 3, limits={}, least=None)
+        assert half.used == max(20, math.floor((number + 1) / 3 * budget))
+    with pytest.raises(SpaceError, match=f"of {budget} cells looked up"):
+        half.search(point, share=1.0, limits={}, least=99.0)
+    assert half.used == budget
 
 
 def test_what_runs_the_widest_weights_runs_all_weights():

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from codesign.cli.app import app
 from codesign.config.search import SearchConfig
-from codesign.errors import ConfigError, RunError
+from codesign.errors import CodesignError, ConfigError, RunError
 from codesign.report.lut_search_page import lut_search_table
 from codesign.rundir import is_search
 from codesign.search.loop import open_search, run_search
@@ -51,8 +51,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _changed(**sections: dict[str, object]) -> SearchConfig:
+    whole = {**{name: {} for name in sections}, **FILE}
     return SearchConfig.model_validate(
-        {name: {**part, **sections[name]} if name in sections else part for name, part in FILE.items()}
+        {name: {**part, **sections[name]} if name in sections else part for name, part in whole.items()}
     )
 
 
@@ -91,12 +92,51 @@ def test_the_smallest_network_is_told_with_the_accuracy_that_was_asked_for(folde
         ({"objective": {"limits": {}}}, "objective.limits: a search of LUT networks needs a limit"),
         ({"network": {"method": "evolution"}}, "network.method must be gradient"),
         ({"hardware": {"space": "engine"}}, "hardware.space must be pipeline"),
-        ({"network": {"options": {"epoch": 1}}}, "network.options.epoch: Extra inputs"),
+        ({"network": {"options": {"epoch": 1}}}, "network.options.epoch: unknown key 'epoch'. Did you"),
+        (
+            {"objective": {"limits": {"latency": 50}}},
+            "objective.limits: no figure 'latency' of a LUT network.* Known: luts",
+        ),
+        ({"objective": {"limits": {"lut": 50}}}, 'Did you mean "luts"'),
+        ({"realise": {"synth": False}}, "realise.synth: means nothing with family pipeline"),
+        ({"hardware": {"method": "genetic"}}, "hardware.method: means nothing with family pipeline"),
+        ({"loop": {"rounds": 9}}, "loop.rounds: means nothing"),
+        ({"network": {"reference": "x"}}, "network.reference: means nothing"),
     ],
 )
 def test_what_says_nothing_here_is_refused(folder, sections, message):
     with pytest.raises(ConfigError, match=message):
         lut_search_config(_changed(**sections), folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"objective": {"limits": {"luts": 20}}}, "luts at most 20 .*the least is .*Raise the limit on luts"),
+        ({"objective": {"limits": {"cycles": 1}}}, "cycles at most 1: .* exceed it.*Raise the limit on cycles"),
+        ({"objective": {"limits": {"luts": 400, "address_bits": 3}}}, "address bits; the limit is 3"),
+        ({"network": {"space": "linear.yaml"}}, "neuron must be lut"),
+        ({"data": {"source": "digit"}}, "digit"),
+        ({"device": "ecp5-85f"}, "ecp5"),
+    ],
+)
+def test_what_cannot_end_well_leaves_nothing_behind(folder, sections, message):
+    (folder / "linear.yaml").write_text(SPACE.replace("neuron: lut", "neuron: linear"))
+    changed = {**sections, "network": {**FILE["network"], **sections.get("network", {})}}
+    plain = {**FILE, **{name: part for name, part in changed.items() if name != "objective"}}
+    if "objective" in sections:
+        plain["objective"] = {**FILE["objective"], **sections["objective"]}
+    with pytest.raises(CodesignError, match=message):
+        run_search(SearchConfig.model_validate(plain), folder / "run", folder=folder)
+    assert not (folder / "run").exists()
+
+
+def test_a_limit_that_all_networks_are_far_below_is_kept(folder):
+    """`fill` asks for three quarters of the limit: where no network has so much, of the largest one."""
+    options = {**FILE["network"]["options"], "fill": 0.75}
+    config = _changed(objective={"limits": {"luts": 50_000}}, network={**FILE["network"], "options": options})
+    result = run_search(config, folder / "run", folder=folder, runner=toys.FakeRunner([300]))
+    assert result["point"]["last_terms"] == 6 and result["logged_steps_over_a_limit"] == 0
 
 
 def test_the_command_says_what_is_wrong(folder):

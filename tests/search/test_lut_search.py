@@ -28,7 +28,7 @@ from codesign.search.luts.halving import Trainer, halve
 from codesign.search.luts.lut_model import fit, read_rows, sum_luts
 from codesign.search.luts.problem import Candidate
 from codesign.search.luts.score import Effects
-from codesign.search.luts.shrink import shrink
+from codesign.search.luts.shrink import holds, shrink
 from codesign.search.luts.supernet import LutSuperNet, codes_of_path, encoded
 
 MODEL = LutModel((0.0, 0, 0, 0), 1.0, 1.0, 1.0, -1.0, (1.0, 2.0), 0.05)
@@ -289,16 +289,35 @@ def test_bisection_finds_where_networks_cease_to_hold(at_once, holding):
         assert holding in tried
 
 
-def test_what_is_not_done_does_not_hold():
-    row = [Candidate({"place": place}, 0.0, 1.0, 1.0, 1) for place in range(3)]
-    tried = []
+def test_a_build_that_failed_says_nothing_and_one_over_a_limit_does_not_hold():
+    row = [Candidate({"place": place}, 0.0, 1.0, 1.0, 1) for place in range(4)]
+    figures = {"accuracy_validation": Figure(0.9, "share", "exact")}
 
-    def build(some):
-        tried.extend(one.point["place"] for one in some)
-        return [(one, Outcome(Job("line", {}), "failed", {}, "stopped", "", 0.0, "")) for one in some]
+    def tried(states):
+        seen = []
 
-    shrink(row, build, floor=0.0, at_once=1)
-    assert tried == [1, 0]
+        def build(some):
+            seen.extend(one.point["place"] for one in some)
+            given = [states[one.point["place"]] for one in some]
+            known = [{} if state == "stopped" else figures for state in given]
+            done = ["failed" if state else "done" for state in given]
+            made = [Outcome(Job("line", {}), d, f, "", "", 0.0, "") for d, f in zip(done, known, strict=True)]
+            return list(zip(some, made, strict=True))
+
+        shrink(row, build, floor=0.8, at_once=1)
+        return seen
+
+    assert tried(["", "", "stopped", ""]) == [2, 1, 3]
+    assert tried(["", "", "over a limit", ""]) == [2, 1]
+    assert sorted(tried(["stopped"] * 4)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("accuracy", "holding"), [(0.9 - 0.001, True), (0.9 - 0.0011, False)])
+def test_exactly_as_far_behind_as_is_allowed_holds(accuracy, holding):
+    outcome = Outcome(
+        Job("line", {}), "done", {"accuracy_validation": Figure(accuracy, "share", "exact")}, "", "", 0.0, ""
+    )
+    assert holds(outcome, 0.9 - 0.1 / 100) is holding
 
 
 def test_equal_searches_are_equal(tmp_path):
@@ -319,7 +338,12 @@ def test_halving_trains_and_counts(tmp_path):
     assert trainer.rows == (4 * 1 + 2 * 2) * len(data.x_train)
     assert found.best in dict(found.rungs[0].accuracies) and 0.4 < found.accuracy <= 1
     again = Trainer(trainer.builds, data, tmp_path / "halving")
+    records = {path: path.stat().st_mtime_ns for path in (tmp_path / "halving").rglob("accuracy.json")}
     assert again(found.best, 1, 2) == found.accuracy  # read, not trained
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "halving").rglob("accuracy.json")} == records
+    other = {place: build.model_copy(update={"seed": 7}) for place, build in trainer.builds.items()}
+    Trainer(other, data, tmp_path / "halving")(found.best, 1, 2)  # another network at that place is trained anew
+    assert len(list((tmp_path / "halving").rglob("accuracy.json"))) == len(records) + 1
 
 
 def test_a_law_that_is_exact_is_found(tmp_path):

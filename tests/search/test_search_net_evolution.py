@@ -64,7 +64,7 @@ def test_the_non_dominated_and_complaints():
 
     with pytest.raises(SpaceError, match="only 0 are legal"):
         evolve_front(SIZES, accuracy=_accuracy, cost=_cost, legal=nothing)
-    with pytest.raises(ConfigError, match="first must be 5 or more"):
+    with pytest.raises(ConfigError, match="first, with what is known, must be 5 or more"):
         evolve_front(SIZES, accuracy=_accuracy, cost=_cost, legal=nothing, first=2)
 
 

@@ -7,7 +7,7 @@ plus `optimism` deviations, so that what is not known is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,7 @@ def evolve_front(
     cost: Callable[[Indices], Numbers],
     legal: Callable[[Indices], NDArray[np.bool_]],
     features: Callable[[Indices], Numbers] | None = None,
+    known: Mapping[tuple[int, ...], float] | None = None,
     first: int = 30,
     rounds: int = 3,
     each: int = 10,
@@ -79,48 +80,59 @@ def evolve_front(
     optimism: float = 0.5,
     seed: int = 0,
 ) -> Front:
-    """Return the front of accuracy against cost that `first + rounds * each` evaluations found.
+    """Return the front of accuracy against cost that at most `first + rounds * each` evaluations found.
 
     sizes: how many candidates each choice has; a network is its candidate indices. accuracy: trains a network or looks
     it up, in percent; cost, legal and features take indices (networks, choices), and no network that is not legal is
-    evaluated. features: one-hot candidates where not given. A space in which legal networks are too rare to be drawn is
+    evaluated. features: one-hot candidates where not given. known: accuracies from before, which the predictor learns
+    from, too; they are not asked for again, and are of round -1. A space in which legal networks are too rare to be drawn is
     a SpaceError.
     """
-    if first < 5 or rounds < 1 or each < 1:
-        raise ConfigError(f"first must be 5 or more, rounds and each 1 or more, not {first}, {rounds} and {each}")
+    given = dict(known or {})
+    if first + len(given) < 5 or rounds < 1 or each < 1:
+        raise ConfigError(
+            f"first, with what is known, must be 5 or more, rounds and each 1 or more, not {first + len(given)}, "
+            f"{rounds} and {each}"
+        )
     rng = np.random.default_rng(seed)
     describe = features or (lambda indices: one_hot(indices, sizes))
-    known: dict[tuple[int, ...], Evaluated] = {}
+    prices = cost(np.array(list(given), dtype=np.int64)) if given else ()
+    nan = float("nan")
+    found = {
+        key: Evaluated(key, value, float(price), -1, nan, nan)
+        for (key, value), price in zip(given.items(), prices, strict=True)
+    }
 
     def evaluate(chosen: Indices, number: int, means: Numbers, deviations: Numbers) -> None:
         for one, price, mean, deviation in zip(chosen, cost(chosen), means, deviations, strict=True):
             key = tuple(int(i) for i in one)
-            known[key] = Evaluated(key, float(accuracy(key)), float(price), number, float(mean), float(deviation))
+            found[key] = Evaluated(key, float(accuracy(key)), float(price), number, float(mean), float(deviation))
 
-    drawn = _draw(sizes, legal, first, rng)
-    nothing = np.full(len(drawn), np.nan)
-    evaluate(drawn, 0, nothing, nothing)
-    said = [Round(0, len(known), float("nan"), len(non_dominated(list(known.values()))))]
+    drawn = _fresh(_draw(sizes, legal, first + len(given), rng), found)[:first] if first else np.empty((0, len(sizes)))
+    if len(drawn):
+        nothing = np.full(len(drawn), np.nan)
+        evaluate(drawn, 0, nothing, nothing)
+    said = [Round(0, len(drawn), nan, len(non_dominated(list(found.values()))))]
     for number in range(1, rounds + 1):
-        rows = np.array(list(known))
-        predictor = Predictor.fit(describe(rows), np.array([one.accuracy for one in known.values()]), seed=seed)
+        rows = np.array(list(found))
+        predictor = Predictor.fit(describe(rows), np.array([one.accuracy for one in found.values()]), seed=seed)
 
         def objectives(indices: Indices, predictor: Predictor = predictor) -> Numbers:
             mean, deviation = predictor.predict(describe(indices))
             return np.stack([-(mean + optimism * deviation), np.log(cost(indices))], axis=1)
 
         evolved = _evolve(sizes, objectives, legal, rows, population, generations, int(rng.integers(1 << 31)))
-        fresh = np.array([one for one in evolved if tuple(int(i) for i in one) not in known], dtype=np.int64)
+        fresh = _fresh(evolved, found)
         if not len(fresh):
             break
         order = fresh[np.argsort(cost(fresh), kind="stable")]
         picked = order[np.unique(np.linspace(0, len(order) - 1, min(each, len(order))).round().astype(int))]
         mean, deviation = predictor.predict(describe(picked))
         evaluate(picked, number, mean, deviation)
-        own = [one for one in known.values() if one.round == number]
+        own = [one for one in found.values() if one.round == number]
         rank = _rank([one.predicted for one in own], [one.accuracy for one in own])
-        said.append(Round(number, len(own), rank, len(non_dominated(list(known.values())))))
-    every = tuple(known.values())
+        said.append(Round(number, len(own), rank, len(non_dominated(list(found.values())))))
+    every = tuple(found.values())
     return Front(every, tuple(non_dominated(every)), tuple(said))
 
 
@@ -137,6 +149,11 @@ def non_dominated(networks: Sequence[Evaluated]) -> list[Evaluated]:
 def one_hot(indices: Indices, sizes: Sequence[int]) -> Numbers:
     """Return candidate indices (networks, choices) as ones and zeros (networks, candidates)."""
     return np.concatenate([np.eye(size)[indices[:, i]] for i, size in enumerate(sizes)], axis=1)
+
+
+def _fresh(networks: Indices, known: Container[tuple[int, ...]]) -> Indices:
+    """The networks that are not known yet."""
+    return np.array([one for one in networks if tuple(int(i) for i in one) not in known], dtype=np.int64)
 
 
 def _draw(

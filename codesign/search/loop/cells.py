@@ -31,6 +31,8 @@ from codesign.search.networks.predictor import cell_features
 __all__ = ["CellNetworks", "reference_cell"]
 
 _STEPS, _ROUNDS = 60, 2
+_GENERATIONS, _ENOUGH = 3, 5
+"""Of evolution: generations of its predictor, and the accuracies that the first one needs."""
 _FEWEST = 20
 """Look-ups that a predictor of accuracies needs."""
 
@@ -218,31 +220,39 @@ class CellNetworks(Networks):
         )
 
     def _other(self, figures: CellFigures, queries: int, limits: Mapping[str, float]) -> None:
-        """Evolution over a predictor, or cells drawn from the legal ones."""
+        """Evolution over a predictor; what is left, and all of method `random`, is drawn from the legal cells."""
         legal, costs = legal_cells(figures, limits), np.asarray(getattr(figures, self.figure), dtype=np.float64)
-        fresh = queries - len(self.known)
-        if fresh < 1:
-            return
         validation = self.table.validation[self._rows]
-        if self.config.network.method == "random":
-            left = np.array([n for n in np.flatnonzero(legal) if int(n) not in self.known])
+        if self.config.network.method == "evolution":
+            self._evolve(legal, costs, validation, queries)
+        fresh = queries - len(self.known)
+        if fresh > 0:
+            left = np.array([n for n in np.flatnonzero(legal) if int(n) not in self.known], dtype=np.int64)
             rng = np.random.default_rng([self.seed, self.round, 2])
             drawn = rng.choice(left, size=min(fresh, len(left)), replace=False)
             self.known |= {int(number): float(validation[number]) for number in drawn}
-            return
+
+    def _evolve(self, legal: np.ndarray, costs: np.ndarray, validation: np.ndarray, queries: int) -> None:
+        """Half of the look-ups are drawn, the rest are of the fronts of three generations of the predictor."""
         sizes = [len(knob.values) for knob in self.space.choices.knobs]
         strides = np.cumprod([1, *sizes[:-1]])
         features = cell_features(self.space.all_operations())
-        first = max(5, fresh // 2)
+        numbers = list(self.known)
+        keys = self.space.choices.indices(np.array(numbers, dtype=np.int64)).tolist()
+        first = max(0, queries // 2 - len(numbers))
+        each = (queries - len(numbers) - first) // _GENERATIONS
+        if each < 1 or first + len(numbers) < _ENOUGH:
+            return
         found = evolve_front(
             sizes,
             accuracy=lambda indices: float(validation[np.array(indices) @ strides]),
             cost=lambda indices: costs[indices @ strides],
             legal=lambda indices: legal[indices @ strides],
             features=lambda indices: features[indices @ strides],
+            known={tuple(key): self.known[number] for key, number in zip(keys, numbers, strict=True)},
             first=first,
-            rounds=3,
-            each=max(1, (fresh - first) // 3),
+            rounds=_GENERATIONS,
+            each=each,
             seed=self.seed + self.round,
         )
         self.known |= {int(np.array(one.indices) @ strides): one.accuracy for one in found.evaluated}

@@ -133,7 +133,7 @@ def write_start(config: SearchConfig, run: Path, folder: Path) -> None:
     plain = config.model_dump(mode="json")
     manifest = run / "manifest.json"
     if manifest.is_file() and read_json(manifest).get("config_digest") != digest_json(plain):
-        for name in ("result.json", "report.html"):
+        for name in ("result.json", "report.html", "network.html"):
             (run / name).unlink(missing_ok=True)
         shutil.rmtree(run / "design", ignore_errors=True)
     write_text(run / "config.yaml", dump_yaml(plain))

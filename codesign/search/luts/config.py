@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from codesign.config import DataConfig, InputsConfig, Number, RtlConfig, Section, TrainConfig, Whole
-from codesign.errors import ConfigError, did_you_mean
+from codesign.config import DataConfig, InputsConfig, Number, RtlConfig, Section, TrainConfig, Whole, check_mapping
+from codesign.errors import did_you_mean
 
 __all__ = ["LIMITS", "LutSearchConfig", "LutSearchOptions"]
 
@@ -59,13 +59,8 @@ class LutSearchOptions(Section):
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> LutSearchOptions:
-        """Read the section `network.options`; a ConfigError names the first key that is wrong."""
-        try:
-            return cls.model_validate(options)
-        except ValidationError as problem:
-            error = problem.errors()[0]
-            where, message = ".".join(map(str, error["loc"])), str(error["msg"]).removeprefix("Value error, ")
-            raise ConfigError(f"network.options{'.' if where else ''}{where}: {message}") from None
+        """Read the section `network.options`; a ConfigError names every key that is wrong."""
+        return check_mapping(cls, options, where="network.options")
 
 
 class LutSearchConfig(Section):
@@ -79,7 +74,8 @@ class LutSearchConfig(Section):
     figure: Literal["accuracy", "luts"] = "accuracy"
     """`accuracy`: the most accurate network within the limits; `luts`: the smallest one that is nearly as accurate."""
     within: Annotated[Number, Field(ge=0)] = 0.5
-    """With figure `luts`: points of validation accuracy that it may be behind the most accurate one."""
+    """With figure `luts`: points of validation accuracy that it may be behind the most accurate one, which is
+    searched first."""
     limits: dict[str, Annotated[Number, Field(gt=0)]]
     """The most that luts, ffs, cycles and address_bits may be."""
     data: DataConfig

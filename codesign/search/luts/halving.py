@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from codesign.config import BuildConfig
 from codesign.nn import build_model, train_model
-from codesign.rundir import read_json, write_json
+from codesign.rundir import digest_json, read_json, write_json
 from codesign.search.evolution.halving import Halving, successive_halving
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ __all__ = ["Trainer", "halve"]
 class Trainer:
     """Trains build files for so many epochs; `builds` by candidate. `rows` counts the training rows.
 
+    `folder` keeps finished trainings under a digest of build file and epochs: what changed is trained anew.
+
     Each rung is a training of its own, with a whole schedule of the learning rate: in the middle of a long schedule
     the rate is still high and learned sources are unsettled (docs/search_luts.md). What is trained anew is counted.
     """
@@ -33,12 +35,12 @@ class Trainer:
 
     def __call__(self, candidate: int, start: int, end: int) -> float:
         """Train for `end` epochs; return the validation accuracy of the best. A finished training is read."""
-        folder = self.folder / f"candidate_{candidate}_{end}"
+        build, data = self.builds[candidate], self.data
+        folder = self.folder / digest_json([build.model_dump(mode="json"), end])[:16]
         record = folder / "accuracy.json"
-        self.rows += end * len(self.data.x_train)
+        self.rows += end * len(data.x_train)
         if record.is_file():
             return float(read_json(record))
-        build, data = self.builds[candidate], self.data
         topology = build.topology.topology(build.name, inputs=data.inputs, answers=data.answers, task=data.task)
         config = build.train.model_copy(update={"epochs": end})
         model = build_model(topology, inputs=build.inputs, train=config, data=data, seed=build.seed)

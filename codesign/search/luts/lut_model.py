@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.accel import devices
 from codesign.errors import DataError
 from codesign.ir import Format, Sum, Sums, bits_for_range
 from codesign.resources import resource_dir
@@ -238,11 +239,15 @@ def held_out(rows: Sequence[Row], *, folds: int = 5) -> list[dict[str, float | s
 @lru_cache
 def calibrated(family: str = "xcup") -> LutModel:
     """Return the laws fitted to the committed table of a device family, with the spread of left-out networks."""
-    path = resource_dir("accel_space") / "calibration" / f"pipeline_{family}.csv"
+    folder = resource_dir("accel_space") / "calibration"
+    path = folder / f"pipeline_{family}.csv"
     if not path.is_file():
+        able = [one.stem.removeprefix("pipeline_") for one in sorted(folder.glob("pipeline_*.csv"))]
+        named = ", ".join(f"{one} ({', '.join(d.name for d in devices() if d.family == one)})" for one in able)
         raise DataError(
-            f"no calibration of LUT networks for device family {family!r}: {path.name} is absent; make it with "
-            f"`python -m benchmarks.lut_calibration --family {family}`"
+            f"no calibration of LUT networks for device family {family!r}: {path.name} is absent. Choose a device of a "
+            f"family that has one: {named}; or make the table, in a checkout, with "
+            f"`python -m benchmarks.lut_calibration --family {family} --write`"
         )
     rows = read_rows(path)
     model = fit(rows)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -24,7 +25,7 @@ from codesign.search.luts.content import encoder_luts
 from codesign.search.luts.figures import EVERY, Corrected, Figures
 from codesign.search.luts.lut_model import calibrated
 from codesign.search.luts.score import PathScore
-from codesign.search.luts.supernet import LutSuperNet, encoded
+from codesign.search.luts.supernet import LutSuperNet, check_space, encoded
 from codesign.search.networks import network_space
 from codesign.search.networks.tables import TableSpace
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "LutProblem", "Progress", "Relaxation", "in_turns", "kind", "silent"]
 
 T = TypeVar("T")
+
+_DRAWN = 500
+"""Networks that are drawn to see what the space holds."""
 
 _SHARP = 2.0
 """Logits a point of accuracy, where networks are drawn at the end."""
@@ -80,10 +84,18 @@ class Relaxation:
 
 @dataclass(frozen=True, eq=False)
 class _Unused:
-    """`least` over a figure: at most 1 where the figure is at least `least`."""
+    """A least value over a figure: at most 1 where the figure is no less. It is a share of `limit`, or where `largest`
+    is given, of that network's own.
+    """
 
     figure: Corrected
-    least: float
+    share: float
+    limit: float
+    largest: tuple[int, ...] | None
+
+    @property
+    def least(self) -> float:
+        return self.share * (self.limit if self.largest is None else self.figure.at(self.largest))
 
     def __call__(self, weights: Sequence[torch.Tensor]) -> torch.Tensor:
         return self.least / self.figure(weights)
@@ -129,7 +141,7 @@ class LutProblem:
     """A space, data, a device and limits: what is legal, and what each network would cost as far as is known."""
 
     def __init__(self, config: LutSearchConfig, *, folder: Path = Path(), data: DataSet | None = None):
-        """folder: what relative paths are relative to. A limit that no network keeps is a SpaceError in `search`."""
+        """folder: what relative paths are relative to. A limit that no network keeps is a SpaceError in `check`."""
         from codesign.data import load
         from codesign.extract.thresholds import encode_stage
         from codesign.nn.inputs import fit_encoder
@@ -138,6 +150,7 @@ class LutProblem:
         space = network_space(config.space)
         if not isinstance(space, TableSpace):
             raise ConfigError(f"network space {config.space!r} must be of kind tables, not {space.file.kind!r}")
+        check_space(space)
         self.space = space
         self.data = load(config.data, folder=folder) if data is None else data
         answers = 1 if self.data.answers == 2 else self.data.answers
@@ -180,17 +193,81 @@ class LutProblem:
 
         Limits on LUTs and flip-flops are held less the margin.
         """
+        bounds = self._bounds(limits)
+        fine = _Known(self.figures.sizes, bounds, refusal=self._refusal)
+        if fill and "luts" in limits:
+            luts = self.figures.luts
+            largest = max(filter(fine.holds, self._some), key=luts.at, default=None)
+            if largest is not None and luts.at(largest) >= fill * limits["luts"]:
+                largest = None
+            fine.limits = (*bounds, Limit("LUTs unused", _Unused(luts, fill, limits["luts"], largest), 1.0))
+        return fine
+
+    def _bounds(self, limits: Mapping[str, float]) -> list[Limit]:
         margin = self.config.options.margin
         kept = math.exp(-self.model.spread) if margin is None else 1 - margin
         figures = {"luts": self.figures.luts, "ffs": self.figures.ffs, "cycles": self.figures.cycles}
-        bounds = [
+        return [
             Limit(name, figure, limits[name] * (1.0 if name == "cycles" else kept))
             for name, figure in figures.items()
             if name in limits
         ]
-        if fill and "luts" in limits:
-            bounds.append(Limit("LUTs unused", _Unused(self.figures.luts, fill * limits["luts"]), 1.0))
-        return _Known(self.figures.sizes, bounds, refusal=self._refusal)
+
+    @cached_property
+    def _some(self) -> tuple[tuple[int, ...], ...]:
+        """Networks that are legal by shape: the least and the greatest of every depth, and some that are drawn."""
+        rng, names = np.random.default_rng(0), self.figures.names
+        ends = [
+            tuple(
+                depth if name == "depth" else order(range(len(values)), key=lambda i, v=values: v[i] if v else 0)
+                for name, values in zip(names, self._numbers, strict=True)
+            )
+            for depth in range(self.figures.sizes[names.index("depth")])
+            for order in (min, max)
+        ]
+        drawn = [tuple(int(rng.integers(size)) for size in self.figures.sizes) for _ in range(_DRAWN)]
+        return tuple(at for at in dict.fromkeys([*ends, *drawn]) if not self._refusal(at))
+
+    @property
+    def _numbers(self) -> list[tuple[int, ...]]:
+        """Candidates of each choice as numbers; those that are none are alike."""
+        return [tuple(v if isinstance(v, int) else 0 for v in values) for values in self.figures.candidates]
+
+    def check(self) -> None:
+        """Refuse limits that no network is found to keep, by what is predicted before anything trains.
+
+        With `hold: penalty`, which may exceed limits, nothing is refused.
+        """
+        if self.config.options.hold == "penalty" or any(self.legal.holds(at) for at in self._some):
+            return
+        try:
+            self.legal.nearest([np.zeros(size) for size in self.figures.sizes])
+        except SpaceError:
+            raise SpaceError(self.explain()) from None
+
+    def explain(self) -> str:
+        """Say which limit most networks exceed, and the least of each figure among those that were looked at."""
+        space, limits = self.space.name, self.config.limits
+        if not self._some:
+            rng = np.random.default_rng(0)
+            said = Counter(
+                self.refusal(tuple(int(rng.integers(size)) for size in self.figures.sizes)) for _ in range(99)
+            )
+            return f"no network of space {space!r} keeps the limits {limits}: {said.most_common(1)[0][0]}"
+        bounds = self._bounds(limits)
+        values = {bound.name: [bound.figure.at(at) for at in self._some] for bound in bounds}
+        over = {bound.name: sum(one > bound.most for one in values[bound.name]) for bound in bounds}
+        told = ", ".join(
+            f"{bound.name} at most {limits[bound.name]:g}"
+            f"{'' if bound.most == limits[bound.name] else f' ({bound.most:.4g} less the margin)'}: "
+            f"{over[bound.name]:,} exceed it, the least is {min(values[bound.name]):.4g}"
+            for bound in bounds
+        )
+        worst = max(over, key=lambda name: over[name], default="luts")
+        return (
+            f"no network of space {space!r} was found that keeps the limits. By what is predicted of "
+            f"{len(self._some):,} networks, {told}. Raise the limit on {worst}, or offer smaller networks"
+        )
 
     def refusal(self, indices: tuple[int, ...]) -> str:
         """Why a network is illegal by shape, or ""."""
@@ -272,7 +349,8 @@ class LutProblem:
         return Candidate(f.point(indices), score, f.luts.at(indices), f.ffs.at(indices), round(f.cycles.at(indices)))
 
     def relax(self, progress: Progress = silent) -> Relaxation:
-        """Search in shared tables; see `search_luts`."""
+        """Search in shared tables; see `search_luts`. A SpaceError where no network keeps the limits."""
+        self.check()
         config, options, data, space = self.config, self.config.options, self.data, self.space
         threads = torch.get_num_threads()
         torch.set_num_threads(config.train.threads or threads)
@@ -315,6 +393,8 @@ class LutProblem:
                 ),
             )
             return self._drawn(score, found, rows[0])
+        except SpaceError:  # by what was seen in training, in place of what was predicted before it
+            raise SpaceError(self.explain()) from None
         finally:
             torch.set_num_threads(threads)
 

@@ -10,13 +10,16 @@ from typing import Any
 
 from codesign.config import dump_yaml
 from codesign.config.search import SearchConfig
-from codesign.errors import ConfigError
+from codesign.errors import ConfigError, did_you_mean
 from codesign.report.lut_search_page import write_lut_search_report
 from codesign.report.search_page import without_secrets
 from codesign.rundir import RunFolder
 from codesign.search.jobs import Runner, found_folder
-from codesign.search.luts.config import LutSearchConfig, LutSearchOptions
+from codesign.search.luts.config import LIMITS, LutSearchConfig, LutSearchOptions
+from codesign.search.luts.problem import LutProblem
 from codesign.search.luts.search import search_luts
+from codesign.tools.verilator import find_verilator
+from codesign.tools.yosys import find_yosys
 
 __all__ = ["lut_search_config", "run_luts"]
 
@@ -46,8 +49,16 @@ def lut_search_config(config: SearchConfig, *, folder: Path) -> LutSearchConfig:
         raise ConfigError("table: a LUT network is its own hardware, so there is no 2 x 2; leave it out")
     if network.space is None or config.data is None:
         raise ConfigError("family pipeline needs `network.space`, of kind tables, and `data`")
-    if not config.objective.limits:
+    limits = config.objective.limits
+    if not limits:
         raise ConfigError("objective.limits: a search of LUT networks needs a limit, such as {luts: 2000}")
+    for name in limits:
+        if name not in LIMITS:
+            raise ConfigError(
+                f"objective.limits: no figure {name!r} of a LUT network.{did_you_mean(name, LIMITS)} "
+                f"Known: {', '.join(LIMITS)}; it has no block RAMs and no DSP blocks, and its latency is its cycles"
+            )
+    _refuse_what_says_nothing(config)
     space = network.space
     where = str(folder / space) if space.endswith((".yaml", ".yml")) else space
     return LutSearchConfig(
@@ -57,13 +68,44 @@ def lut_search_config(config: SearchConfig, *, folder: Path) -> LutSearchConfig:
         space=where,
         figure=figure,
         within=network.within,
-        limits=dict(config.objective.limits),
+        limits=dict(limits),
         data=config.data,
         train=config.train,
         options=LutSearchOptions.read(network.options),
         until="report",
         vectors=max(_VECTORS, config.realise.images),
     )
+
+
+_SAYS = {
+    "realise": ("images",),
+    "hardware": ("space",),
+    "network": ("space", "method", "options", "within"),
+    "loop": (),
+}
+"""Keys of a section that mean something for LUT networks."""
+
+
+def _refuse_what_says_nothing(config: SearchConfig) -> None:
+    """Refuse keys that have no meaning here and are not as they are when nothing is said."""
+    for section, known in _SAYS.items():
+        given = getattr(config, section)
+        for key, value in given.model_dump().items():
+            field = type(given).model_fields[key]
+            if key not in known and value != field.get_default(call_default_factory=True):
+                raise ConfigError(
+                    f"{section}.{key}: means nothing with family pipeline, whose networks are their own hardware and "
+                    "are always built; leave it out"
+                )
+
+
+def check_luts(config: LutSearchConfig, folder: Path) -> LutProblem:
+    """Refuse what can be refused before anything trains; return what is searched."""
+    problem = LutProblem(config, folder=folder)
+    problem.check()
+    find_verilator()
+    find_yosys()
+    return problem
 
 
 def run_luts(
@@ -81,10 +123,13 @@ def run_luts(
     Verilog is copied to RUN/design where its job was done on this machine.
     """
     asked = lut_search_config(config, folder=folder)
+    problem = check_luts(asked, folder)
     with RunFolder(run).locked():
         start()
         with jobs() as runner:
-            found = search_luts(asked, runner, run, lambda phase, line: tell(f"{phase}: {line}"), data_folder=folder)
+            found = search_luts(
+                asked, runner, run, lambda phase, line: tell(f"{phase}: {line}"), data_folder=folder, problem=problem
+            )
     made = found_folder(found.folder, run)
     if (made / "5_emit" / "design").is_dir():
         target = run / "design"

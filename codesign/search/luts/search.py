@@ -9,8 +9,8 @@
    simulated bit for bit and synthesised. The most accurate on the validation rows whose synthesised figures keep every
    limit is the result; its test accuracy is read then, once. Where none keeps them, what was measured corrects the
    prediction and the next candidates are built.
-5. With `figure: luts` smaller networks of its kind are built too, and the smallest that is within the tolerance of its
-   validation accuracy is the result (`codesign.search.luts.shrink`).
+5. With `figure: luts` smaller networks of its kind are built too, and the smallest of all that is at most `within`
+   points of validation accuracy behind it is the result (`codesign.search.luts.shrink`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from codesign.search.luts.config import LutSearchConfig
 from codesign.search.luts.figures import EVERY
 from codesign.search.luts.halving import halve
 from codesign.search.luts.problem import Candidate, LutProblem, Progress, Relaxation, in_turns, kind, silent
-from codesign.search.luts.shrink import Built, accuracy, shrink
+from codesign.search.luts.shrink import Built, accuracy, holds, shrink
 from codesign.search.networks.tables import TableSpace
 
 if TYPE_CHECKING:
@@ -141,14 +141,16 @@ def search_luts(
     *,
     data_folder: Path = Path(),
     data: DataSet | None = None,
+    problem: LutProblem | None = None,
 ) -> LutSearchResult:
     """Search, realise and return the best network within all limits; result.json in `folder` holds the record.
 
-    data_folder: what relative paths in the configuration are relative to; data: the data set where it is loaded
-    already. A SpaceError where no network keeps the limits, by shape or as built.
+    data_folder: what relative paths in the configuration are relative to; data: the data set, and problem: what was
+    made of all that, where they are there already. A SpaceError where no network keeps the limits, by shape or as
+    built.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    problem = LutProblem(config, folder=data_folder, data=data)
+    problem = problem or LutProblem(config, folder=data_folder, data=data)
     relaxation = problem.relax(progress)
     if not relaxation.candidates:
         raise SpaceError(f"no network of space {problem.space.name!r} keeps the limits {config.limits}; raise them")
@@ -203,7 +205,7 @@ def search_luts(
         floor = accuracy(winner[1]) - config.within / 100
         progress("smaller", f"the smallest network of at least {floor:.4f} on the validation rows")
         shrink(problem.smaller(winner[0].point), build, floor=floor, at_once=options.finalists)
-        fine = [pair for pair in finalists if pair[1].done and accuracy(pair[1]) >= floor]
+        fine = [pair for pair in finalists if holds(pair[1], floor)]
         winner = min(fine, key=lambda pair: (pair[1].figures["luts"].value, -accuracy(pair[1])))
     candidate, outcome = winner
     epochs = relaxation.epochs + rows / len(problem.data.x_train) + len(finalists) * config.train.epochs

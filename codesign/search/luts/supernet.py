@@ -130,21 +130,28 @@ class SharedTables(nn.Module):
         return entries.view(len(tables), -1, 1 << (pins * bits)).mean(1) if pins < self.fan_in[bits] else entries
 
 
+def check_space(space: TableSpace) -> None:
+    """Refuse a space whose networks cannot share tables: another kind of neuron than `lut`, or no classification."""
+    file = space.file
+    for where, layer in [*((f"layers.{i}", one) for i, one in enumerate(file.layers)), ("last", file.last)]:
+        if layer.neuron != "lut":
+            raise ConfigError(
+                f"network space {space.name!r}: {where}.neuron must be lut, free tables, which alone can be shared "
+                f"between the networks of a search, not {layer.neuron!r}; other kinds are trained one network at a "
+                "time, by `cods build` or `cods sweep`"
+            )
+    if file.task != "classification":
+        raise ConfigError(f"network space {space.name!r}: the gradient search is for classification")
+
+
 class LutSuperNet(nn.Module):
     """All networks of a space of free tables (neuron `lut`)."""
 
     def __init__(self, space: TableSpace, codes: Mapping[int, tuple[Tensor, Tensor]], *, train: TrainConfig, seed: int):
         """codes: see `encoded`. Any other kind of neuron than `lut` is a ConfigError."""
         super().__init__()
+        check_space(space)
         file = space.file
-        for where, layer in [*((f"layers.{i}", one) for i, one in enumerate(file.layers)), ("last", file.last)]:
-            if layer.neuron != "lut":
-                raise ConfigError(
-                    f"network space {space.name!r}: {where}.neuron must be lut for the shared tables of the gradient "
-                    f"search, not {layer.neuron!r}; other kinds can be searched by halving alone"
-                )
-        if file.task != "classification":
-            raise ConfigError(f"network space {space.name!r}: the gradient search is for classification")
         self.space, self.train_config = space, train
         self.codes = dict(codes)
         thermometer = file.coding == "thermometer"
