@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ToolTooOld",
     "UnsupportedModel",
     "did_you_mean",
+    "under",
 ]
 
 MALFORMED: tuple[type[Exception], ...] = (
@@ -103,3 +105,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``' Did you mean "x"?'`` for the nearest known word, or an empty string."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f' Did you mean "{near[0]}"?' if near else ""
+
+
+@contextmanager
+def under(key: str) -> Iterator[None]:
+    """Say before a ConfigError which key of a file it is about."""
+    try:
+        yield
+    except ConfigError as problem:
+        raise ConfigError(f"{key}: {problem}") from None

@@ -11,7 +11,7 @@ from codesign.cli.interrupts import begins
 from codesign.cli.progress import StageProgress
 from codesign.cli.tables import terminal
 from codesign.config import parse_build
-from codesign.errors import CodesignError, MismatchError, RunError
+from codesign.errors import CodesignError, ConfigError, MismatchError, RunError
 from codesign.rundir import is_search
 
 if TYPE_CHECKING:
@@ -57,14 +57,24 @@ def build(
     _summary(target, until)
 
 
-def resume(run: RunArgument) -> None:
+def resume(
+    run: RunArgument,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Of a search: worker processes to start on this machine beside this one.")
+    ] = 0,
+) -> None:
     """Go on with a run or a search that was interrupted, or bring a run up to date with its config.yaml."""
     from codesign.cli.search import resume_search
     from codesign.line import open_run
 
     if is_search(run):
-        resume_search(run)
+        resume_search(run, workers=workers)
         return
+    if workers and (run / "config.yaml").is_file():
+        raise ConfigError(
+            f"--workers is for the jobs of a search; {run} is the run of one build, which one process goes on with. "
+            "Leave it out"
+        )
     with begins(run, known=True), StageProgress() as progress:
         open_run(run, notify=progress.notify).build()
     _summary(run, "report")

@@ -47,11 +47,12 @@ def worker(
 
     A worker that is killed loses nothing: its job waits again. SIGINT and SIGTERM give the job in hand back at once.
     """
-    from codesign.search.blackboard import Board, Store, Worker, check_shared
+    from codesign.search.blackboard import Board, Store, Worker, check_begun, check_shared
     from codesign.search.blackboard.worker import PARENT, end_with
 
     check_shared(storage)
     if status:
+        check_begun(storage)
         store = Store(storage, create=False)
         _tell_status(Board.join(store, study))
         store.close()

@@ -22,7 +22,7 @@ from codesign.config.models import (
     TrainConfig,
     Whole,
 )
-from codesign.config.yamlfile import dump_yaml, parse_model, read_yaml
+from codesign.config.yamlfile import check_mapping, dump_yaml, parse_model, read_yaml
 
 __all__ = [
     "FAMILIES",
@@ -49,6 +49,7 @@ __all__ = [
     "TrainConfig",
     "Whole",
     "build_model_of",
+    "check_mapping",
     "dump_yaml",
     "parse_build",
     "parse_model",

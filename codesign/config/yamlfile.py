@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from codesign.errors import ConfigError, did_you_mean
 
-__all__ = ["dump_yaml", "key_hint", "parse_model", "read_yaml"]
+__all__ = ["check_mapping", "dump_yaml", "key_hint", "parse_model", "read_yaml"]
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[str | int, ...]
@@ -103,21 +103,35 @@ def parse_model(model: type[Model], path: Path) -> Model:
         raise ConfigError("\n".join(_explain(model, error, lines, path) for error in problem.errors())) from None
 
 
+def check_mapping(model: type[Model], value: Mapping[str, Any], *, where: str) -> Model:
+    """Take a mapping that is read apart from its file as a model; every problem found is listed, its key behind `where`
+    ("network.options").
+    """
+    try:
+        return model.model_validate(dict(value))
+    except ValidationError as problem:
+        found = [f"{'.'.join([where, *map(str, e['loc'])])}: {_complaint(model, e)}" for e in problem.errors()]
+    raise ConfigError("\n".join(found))
+
+
 def _explain(model: type[BaseModel], error: Any, lines: dict[Location, int], path: Path) -> str:
     location: Location = tuple(error["loc"])
     at = location
     while at and at not in lines:  # pydantic adds names of union members, which are not in the file
         at = at[:-1]
     dotted = ".".join(str(part) for part in at or location) or "(top)"
-    where = f"{path}:{lines.get(at, 1)}: {dotted}"
+    return f"{path}:{lines.get(at, 1)}: {dotted}: {_complaint(model, error)}"
+
+
+def _complaint(model: type[BaseModel], error: Any) -> str:
+    """What is wrong with one key, in plain words."""
+    location: Location = tuple(error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"{where}: unknown key {location[-1]!r}.{key_hint(model, location)}"
+        return f"unknown key {location[-1]!r}.{key_hint(model, location)}"
     if error["type"] == "missing":
-        return f"{where}: the key {location[-1]!r} is missing"
+        return f"the key {location[-1]!r} is missing"
     message = error["msg"].removeprefix("Value error, ")
-    return (
-        f"{where}: {message}, not {error['input']!r}" if not isinstance(error["input"], dict) else f"{where}: {message}"
-    )
+    return f"{message}, not {error['input']!r}" if not isinstance(error["input"], dict) else message
 
 
 def key_hint(model: type[BaseModel], location: Location) -> str:

@@ -42,6 +42,9 @@ knobs:
 """
 
 
+POINT = EnginePoint(8, 8, 8, 8, bank_depth=4096, weight_depth=4096).as_dict()
+
+
 @pytest.fixture(scope="module")
 def table() -> Accuracies:
     """Accuracies made of the cells' features."""
@@ -206,13 +209,12 @@ def test_a_limit_that_the_reference_exceeds_everywhere_is_left_to_other_networks
 def test_look_ups_that_are_left_are_made_where_those_that_were_due_met_no_accurate_cell(made, tmp_path, method):
     """A round's share is 20 look-ups: the rarer accurate cells are, the more often those do not do."""
     config = config_of(tmp_path, network={"method": method, "evaluations": 60})
-    point = EnginePoint(8, 8, 8, 8, bank_depth=4096, weight_depth=4096).as_dict()
     used: list[int] = []
     for share in (0.5, 0.05, 0.02, 0.01, 1e-3, 5e-4, 2e-4):
         least = float(np.quantile(made.validation, 1 - share))
         half = CellNetworks(config, network_space("nasbench201"), folder=tmp_path, seed=0, log=Log(None))
         try:
-            (found,) = half.search(point, share=0.1, limits={}, least=least)
+            (found,) = half.search(POINT, share=0.1, limits={}, least=least)
         except SpaceError as problem:
             assert "of 60 cells looked up none is within the limits" in str(problem) and half.used == 60
             continue
@@ -225,16 +227,44 @@ def test_look_ups_that_are_left_are_made_where_those_that_were_due_met_no_accura
 @pytest.mark.parametrize("budget", [20, 23, 26, 50])
 def test_no_more_accuracies_are_looked_up_than_the_budget_says(made, tmp_path, method, budget):
     config = config_of(tmp_path, network={"method": method, "evaluations": budget})
-    point = EnginePoint(8, 8, 8, 8, bank_depth=4096, weight_depth=4096).as_dict()
     half = CellNetworks(config, network_space("nasbench201"), folder=tmp_path, seed=0, log=Log(None))
     half.candidate(77)
     for number in range(3):
         half.round = number
-        half.search(point, share=(number + 1) / 3, limits={}, least=None)
+        half.search(POINT, share=(number + 1) / 3, limits={}, least=None)
         assert half.used == max(20, math.floor((number + 1) / 3 * budget))
     with pytest.raises(SpaceError, match=f"of {budget} cells looked up"):
-        half.search(point, share=1.0, limits={}, least=99.0)
+        half.search(POINT, share=1.0, limits={}, least=99.0)
     assert half.used == budget
+
+
+def test_a_proxy_screens_what_is_drawn_among_cells_of_like_cost(made, tmp_path):
+    def half(**options):
+        config = config_of(tmp_path, network={"evaluations": 40, "options": {"steps": 8, **options}})
+        return CellNetworks(config, network_space("nasbench201"), folder=tmp_path, seed=0, log=Log(None))
+
+    screened, plain = half(screen="naswot"), half()
+    numbers = np.arange(0, 15_625, 40)
+    costs = screened.figures(POINT).edp
+    picked = screened.screen(numbers, costs, 10, np.random.default_rng(0))
+    assert len(set(picked)) == 10 and set(picked) <= set(numbers.tolist())
+    alike = np.array_split(sorted(screened.screen.values, key=lambda n: costs[n]), 10)
+    assert [len(some) for some in alike] == [3] * 10
+    for some, one in zip(alike, picked, strict=True):
+        assert one in some and screened.screen.value(one) == max(map(screened.screen.value, map(int, some)))
+    assert sorted(screened.screen(numbers[:4], costs, 10, np.random.default_rng(0))) == numbers[:4].tolist()
+    for one in (screened, plain):
+        one.search(POINT, share=1.0, limits={}, least=None)
+    assert screened.used == plain.used == 40 and screened.known.keys() != plain.known.keys()
+    told = screened.facts()
+    assert told["screened with"] == "noise" and "rank correlation, naswot given multiplications" in told
+    assert {"rank correlation, multiplications alone", "rank correlation, parameters alone"} <= told.keys()
+    assert -1 <= told["rank correlation, naswot"] <= 1 and "screened with" not in plain.facts()
+    with pytest.raises(ConfigError, match="network.options.screen: no proxy 'naswat'. Did you mean \"naswot\""):
+        half(screen="naswat")
+    with pytest.raises(ConfigError, match=r"network\.options\.screen: is for method gradient"):
+        config = config_of(tmp_path, network={"method": "random", "options": {"screen": "snip"}})
+        CellNetworks(config, network_space("nasbench201"), folder=tmp_path, seed=0, log=Log(None))
 
 
 def test_what_runs_the_widest_weights_runs_all_weights():

@@ -2,7 +2,17 @@
 
 from codesign.search.blackboard.board import Board, WorkerRecord
 from codesign.search.blackboard.lead import Blackboard, local_workers
-from codesign.search.blackboard.storage import FORMS, Store, check_shared
+from codesign.search.blackboard.storage import FORMS, Store, check_begun, check_shared
 from codesign.search.blackboard.worker import Worker
 
-__all__ = ["FORMS", "Blackboard", "Board", "Store", "Worker", "WorkerRecord", "check_shared", "local_workers"]
+__all__ = [
+    "FORMS",
+    "Blackboard",
+    "Board",
+    "Store",
+    "Worker",
+    "WorkerRecord",
+    "check_begun",
+    "check_shared",
+    "local_workers",
+]

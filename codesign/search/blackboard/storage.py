@@ -16,7 +16,7 @@ from codesign.errors import ConfigError, StorageError, ToolNotFound
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-__all__ = ["FORMS", "Store", "check_name", "check_shared", "shown_name"]
+__all__ = ["FORMS", "Store", "check_begun", "check_name", "check_shared", "shown_name"]
 
 FORMS = "journal:PATH (or a path that ends in .log or .journal), postgresql://USER@HOST/DATABASE, grpc://HOST:PORT"
 """What a storage that several processes share may be called, for messages."""
@@ -140,6 +140,16 @@ def check_shared(name: str) -> None:
         )
 
 
+def check_begun(name: str) -> None:
+    """Refuse a journal that is not there, without waiting for it."""
+    path = _journal_path(name)
+    if path and not Path(path).is_file():
+        raise StorageError(
+            f"there is no journal {path}: no search began there. Name the storage of one that did, such as "
+            "journal:RUN/jobs.journal"
+        )
+
+
 def shown_name(name: str) -> str:
     """The storage's name without its password."""
     return _PASSWORD.sub(r"\1:***@", name)
@@ -147,10 +157,9 @@ def shown_name(name: str) -> str:
 
 def _opener(name: str, *, create: bool, closers: list[Callable[[], None]]) -> Callable[[], BaseStorage]:
     """Return what opens the storage and adds what closes it; a name that means nothing is a ConfigError."""
-    if name.startswith("journal:"):
-        return _journal(name.removeprefix("journal:").removeprefix("//"), create=create)
-    if "://" not in name and name.endswith((".log", ".journal")):
-        return _journal(name, create=create)
+    path = _journal_path(name)
+    if path is not None:
+        return _journal(path, create=create)
     if found := _GRPC.match(name):
         return _proxy(found[1].strip("[]"), int(found[2]), closers)
     if found := _POSTGRES.match(name):
@@ -159,6 +168,13 @@ def _opener(name: str, *, create: bool, closers: list[Callable[[], None]]) -> Ca
     if name.startswith("sqlite:///") and name.removeprefix("sqlite:///") not in ("", ":memory:"):
         return _database(name, {}, closers)
     raise ConfigError(f"a storage must be {FORMS}; or, for one process alone, sqlite:///PATH; not {shown_name(name)!r}")
+
+
+def _journal_path(name: str) -> str | None:
+    """The path of a journal; None where the name is that of another storage."""
+    if name.startswith("journal:"):
+        return name.removeprefix("journal:").removeprefix("//")
+    return name if "://" not in name and name.endswith((".log", ".journal")) else None
 
 
 def _journal(path: str, *, create: bool) -> Callable[[], BaseStorage]:

@@ -85,8 +85,8 @@ def evolve_front(
     sizes: how many candidates each choice has; a network is its candidate indices. accuracy: trains a network or looks
     it up, in percent; cost, legal and features take indices (networks, choices), and no network that is not legal is
     evaluated. features: one-hot candidates where not given. known: accuracies from before, which the predictor learns
-    from, too; they are not asked for again, and are of round -1. A space in which legal networks are too rare to be drawn is
-    a SpaceError.
+    from, too; they are not asked for again, and are of round -1. A space in which legal networks are too rare to be
+    drawn is a SpaceError.
     """
     given = dict(known or {})
     if first + len(given) < 5 or rounds < 1 or each < 1:
@@ -108,7 +108,11 @@ def evolve_front(
             key = tuple(int(i) for i in one)
             found[key] = Evaluated(key, float(accuracy(key)), float(price), number, float(mean), float(deviation))
 
-    drawn = _fresh(_draw(sizes, legal, first + len(given), rng), found)[:first] if first else np.empty((0, len(sizes)))
+    drawn = (
+        _fresh(_draw(sizes, legal, first + len(given), rng), found)[:first]
+        if first
+        else np.empty((0, len(sizes)), dtype=np.int64)
+    )
     if len(drawn):
         nothing = np.full(len(drawn), np.nan)
         evaluate(drawn, 0, nothing, nothing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -26,6 +26,9 @@ FIGURES = ("cycles", "latency_us", "energy_nj", "edp")
 Figure = Literal["cycles", "latency_us", "energy_nj", "edp"]
 
 Numbers = NDArray[np.float64]
+
+Draw = Callable[[NDArray[np.int64], Numbers, int, np.random.Generator], Sequence[int]]
+"""Takes legal cells, the costs of all cells, how many are wanted, and the source of chance; returns cells."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def explore_cells(
     starts: int = 3,
     least_accuracy: float | None = None,
     known: Mapping[int, float] | None = None,
+    draw: Draw | None = None,
     config: GradientConfig | None = None,
     seed: int = 0,
     progress: Callable[[Step], None] | None = None,
@@ -138,7 +142,7 @@ def explore_cells(
     ones, the rest in `rounds` rounds: fit the predictor, search by gradient from `starts` beginnings, look up what was
     found and its neighbours that look best, fit again. least_accuracy: in percent of validation accuracy; the score of
     the gradient is then the logarithm of the probability to reach it. known: accuracies looked up before, by point
-    number; they count among `queries`.
+    number; they count among `queries`. draw: chooses the cells of the first half, uniformly where it is None.
     """
     config, limits = config or GradientConfig(), dict(limits or {})
     for name in (figure, *limits):
@@ -158,7 +162,8 @@ def explore_cells(
     rng = np.random.default_rng(seed)
     given = dict(known or {})
     first = max(0, queries // 2 - len(given))
-    drawn = rng.choice(numbers, min(len(numbers), first), replace=False)
+    uniform = rng.choice(numbers, min(len(numbers), first), replace=False)
+    drawn = uniform if draw is None else draw(numbers, costs, first, rng)
     known = given | {int(number): archs.validation(int(number), accuracies) for number in drawn}
     cost = whole_table(costs / float(np.median(costs[legal])), sizes)
     cube = legal.reshape(tuple(reversed(sizes))).transpose()

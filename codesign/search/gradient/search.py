@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from codesign.errors import ConfigError
+from codesign.errors import ConfigError, did_you_mean
 from codesign.search.gradient.legal import Function, Legality, Listed
 from codesign.search.gradient.relaxed import Mode, RelaxedChoices, annealed
 from codesign.search.gradient.tables import Table
 
 __all__ = ["Drop", "Found", "GradientConfig", "Step", "gradient_search"]
+
+Hold = Literal["projection", "penalty"]
+
+_CHOICES: dict[str, tuple[str, ...]] = {"mode": get_args(Mode), "hold": get_args(Hold)}
+_WHOLE = ("steps", "log_every")
+_POSITIVE = ("steps", "learning_rate", "first_temperature", "last_temperature", "log_every")
+_NOT_NEGATIVE = ("cost_weight", "entropy_weight", "penalty", "start_spread")
 
 
 @dataclass(frozen=True)
@@ -38,18 +47,35 @@ class GradientConfig:
     last_temperature: float = 0.1
     cost_weight: float = 0.1
     entropy_weight: float = 0.02
-    hold: Literal["projection", "penalty"] = "projection"
+    hold: Hold = "projection"
     penalty: float = 2.0
     log_every: int = 10
     start_spread: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "learning_rate", "first_temperature", "last_temperature", "log_every"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} must be more than 0, not {getattr(self, name)}")
-        for name in ("cost_weight", "entropy_weight", "penalty", "start_spread"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} must not be negative, not {getattr(self, name)}")
+        for name, known in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in known:
+                hint = did_you_mean(str(value), known)
+                raise ConfigError(f"{name} must be {', '.join(known[:-1])} or {known[-1]}, not {value!r}.{hint}")
+        for name in (*_POSITIVE, *_NOT_NEGATIVE):
+            value = getattr(self, name)
+            if not _is_number(value, whole=name in _WHOLE):
+                raise ConfigError(f"{name} must be a {'whole ' if name in _WHOLE else ''}number, not {value!r}")
+            if name in _POSITIVE and not value > 0:
+                raise ConfigError(f"{name} must be more than 0, not {value}")
+            if value < 0:
+                raise ConfigError(f"{name} must not be negative, not {value}")
+
+
+def _is_number(value: Any, *, whole: bool) -> bool:
+    """Whether a value is a finite number, and a whole one where that is asked for; true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from codesign.accel import Figure
 from codesign.accel.family import Refusal
 from codesign.accel.space import Value
-from codesign.errors import SpaceError
+from codesign.errors import ConfigError, SpaceError
 from codesign.search.jobs import Job, Outcome, Runner
 from codesign.search.loop.correction import Correction
 from codesign.search.loop.designs import Candidate, Design, judge
@@ -89,13 +89,23 @@ class Loop:
         if self._reference is None:
             self.networks.check()
             if self.searches_hardware:
-                self._reference = self.networks.reference(self._default_or_none())
+                self._reference = self._reference_network(self._default_or_none())
                 self._first = self._first_network(self._reference)
             else:
                 default = self.hardware.default()
-                self._reference = self.networks.reference(default)
+                self._reference = self._reference_network(default)
                 self._refuse_default(default, self._reference)
         return self._reference
+
+    def _reference_network(self, default: Point | None) -> Candidate:
+        """The reference network; what is wrong with one that the file gives is told with its key."""
+        try:
+            return self.networks.reference(default)
+        except (ConfigError, SpaceError) as problem:
+            if self.config.network.reference is None or str(problem).startswith("network.reference"):
+                raise
+            kind = SpaceError if isinstance(problem, SpaceError) else ConfigError
+            raise kind(f"network.reference: {problem}") from None
 
     @property
     def begins_with_reference(self) -> bool:

@@ -23,6 +23,7 @@ from codesign.search.gradient.cells import FIGURES, explore_cells, legal_cells
 from codesign.search.jobs import Job
 from codesign.search.loop.designs import Candidate
 from codesign.search.loop.networks import NetworkDrop, Networks, Point, gradient_options, network_figure, widest
+from codesign.search.loop.screen import Screen
 from codesign.search.networks import CellSpace, load_accuracies
 from codesign.search.networks.cell_cost import CellCosts, CellFigures
 from codesign.search.networks.cells import CellSpaceFile
@@ -74,7 +75,7 @@ class CellNetworks(Networks):
             raise ConfigError(
                 f"network.evaluations: must be {_FEWEST} or more for a space of cells, not {config.network.evaluations}"
             )
-        self.gradient = gradient_options(config, {"steps": _STEPS})
+        self.gradient = gradient_options(config, {"steps": _STEPS}, also=("screen",))
         torch.set_num_threads(1)  # so that the same search is the same on every machine
         if config.network.accuracy is None:
             raise ConfigError("network.accuracy: a space of cells needs the data set of its accuracies, e.g. cifar10")
@@ -84,8 +85,19 @@ class CellNetworks(Networks):
         self.costs, archs = _known_of(space.text())
         self._rows = np.array([self.table.row(arch) for arch in archs])
         self.known: dict[int, float] = {}
+        self.screen = self._screen(config.network.options.get("screen"))
         self.steps: list[Step] = []
         self.violations = 0
+
+    def _screen(self, name: Any) -> Screen | None:
+        if name is None:
+            return None
+        if self.config.network.method != "gradient":
+            raise ConfigError(
+                f"network.options.screen: is for method gradient, whose first look-ups are drawn, not "
+                f"{self.config.network.method!r}"
+            )
+        return Screen(str(name), self.space, config=self.config, folder=self.folder, seed=self.seed)
 
     def figures(self, point: Point, target: Device | None = None) -> CellFigures:
         """Figures of all cells at a hardware point."""
@@ -185,6 +197,7 @@ class CellNetworks(Networks):
             rounds=_ROUNDS,
             least_accuracy=least,
             known=self.known,
+            draw=self.screen,
             config=self.gradient,
             seed=self.seed + 1000 * self.round,
         )
@@ -281,5 +294,8 @@ class CellNetworks(Networks):
         return float(self.table.test[row]), f"NAS-Bench-201, {self.table.data_set}, test after 200 epochs"
 
     def facts(self) -> dict[str, Any]:
-        """Look-ups, and how many logged steps of the gradient exceeded a limit."""
-        return {"looked up": self.used, "logged steps": len(self.steps), "over a limit": self.violations}
+        """Look-ups, how many logged steps of the gradient exceeded a limit, and how well a proxy screened."""
+        told = {"looked up": self.used, "logged steps": len(self.steps), "over a limit": self.violations}
+        if self.screen is None:
+            return told
+        return told | {"screened with": self.screen.origin} | self.screen.ranks(self.known)

@@ -27,7 +27,7 @@ from codesign.search.loop.correction import Correction
 from codesign.search.loop.designs import Candidate
 from codesign.search.loop.log import Log
 from codesign.search.loop.rivals import rival_rows
-from codesign.search.objective import Objective
+from codesign.search.objective import OBJECTIVES, Objective
 from codesign.search.problem import OverLimits, Problem, Trial, number_of
 from codesign.search.rivals import Exhaustive, Genetic, Nsga2, RandomSearch, Tpe
 from codesign.search.search import History, Searcher, search
@@ -54,7 +54,12 @@ _ASKED = 3
 def family_of(config: SearchConfig, folder: Path) -> AcceleratorFamily:
     """The family that `hardware.space` names; a path is relative to `folder`."""
     name = config.hardware.space
-    return find_family(str(folder / name) if name.endswith((".yaml", ".yml")) else name)
+    if name.endswith((".yaml", ".yml")):
+        return find_family(str(folder / name))
+    try:
+        return find_family(name)
+    except SpaceError as problem:
+        raise SpaceError(f"hardware.space: {problem}") from None
 
 
 def is_own(family: AcceleratorFamily) -> bool:
@@ -67,9 +72,28 @@ def family_label(family: AcceleratorFamily) -> str:
     return f"{family.space.name} ({family.space.family})" if is_own(family) else family.space.family
 
 
-def objective_of(config: SearchConfig) -> Objective:
-    """The objective of a search file."""
-    return Objective(config.objective.figure, limits=dict(config.objective.limits))
+def objective_of(config: SearchConfig, family: AcceleratorFamily | None = None) -> Objective:
+    """The objective of a search file, for a family where that is known.
+
+    Limits may have the short names of `OBJECTIVES` too; not those of a user's own family, which may give a figure that
+    is called so.
+    """
+    limits = dict(config.objective.limits)
+    if family is not None and not is_own(family):
+        limits = _by_figure(limits)
+    return Objective(config.objective.figure, limits=limits)
+
+
+def _by_figure(limits: Mapping[str, float]) -> dict[str, float]:
+    """Limits by the full names of their figures."""
+    found: dict[str, float] = {}
+    for name, most in limits.items():
+        figure = OBJECTIVES.get(name, name)
+        if figure in found:
+            twice = " and ".join(one for one in limits if OBJECTIVES.get(one, one) == figure)
+            raise ConfigError(f"objective.limits: {twice} are the same figure; give one of them")
+        found[figure] = most
+    return found
 
 
 class Hardware:
@@ -91,8 +115,8 @@ class Hardware:
     ):
         self.config, self.folder, self.seed, self.log, self.arm = config, folder, seed, log, arm
         self.correction, self.agent_log = correction, agent_log
-        self.device, self.goal = device(config.device), objective_of(config)
         self.family = family_of(config, folder)
+        self.device, self.goal = device(config.device), objective_of(config, self.family)
         self.histories: dict[str, History] = {}
         self.used = 0
         self.round = 0

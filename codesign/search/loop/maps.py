@@ -74,7 +74,7 @@ class MapNetworks(Networks):
         self.gradient = gradient_options(config, preset)
         if self.gradient.mode != "exact":
             raise ConfigError(
-                f"network.options: mode must be exact for convolutional networks, which are scored, not "
+                "network.options.mode must be exact for convolutional networks, which are scored, not "
                 f"{self.gradient.mode!r}"
             )
         self.target = device(config.device)

@@ -137,18 +137,36 @@ def network_figure(config: SearchConfig, known: Sequence[str], *, what: str) -> 
     found = "cycles" if figure == "interval" else figure  # of one network at a time they are the same
     if found not in known:
         raise ConfigError(
-            f"objective.figure: {what} cannot be searched for {figure!r}, which no network decides; it must be "
-            "latency, energy, edp or cycles"
+            f"objective.figure: {_why_not(config.objective.figure, known, what)}; it must be latency, energy, edp or "
+            "cycles"
         )
     return found
 
 
-def gradient_options(config: SearchConfig, preset: Mapping[str, Any]) -> GradientConfig:
-    """The settings of a gradient search: those of `network.options` over `preset`; an unknown one is a ConfigError."""
-    known = [field.name for field in fields(GradientConfig)]
+def _why_not(asked: str, known: Sequence[str], what: str) -> str:
+    """Why networks cannot be searched for a figure."""
+    if asked == "accuracy":
+        return f"{what} are searched for a cost, and `network.within` holds their accuracy, so it cannot be accuracy"
+    short = [name for name, figure in OBJECTIVES.items() if figure in (*known, "interval")]
+    hint = did_you_mean(asked, [*short, *known]) if asked not in OBJECTIVES else ""
+    if hint:
+        return f"there is no figure {asked!r}.{hint} {what[0].upper()}{what[1:]} are searched for a cost"
+    return f"{what} cannot be searched for {asked!r}, which no network decides"
+
+
+def gradient_options(config: SearchConfig, preset: Mapping[str, Any], *, also: Sequence[str] = ()) -> GradientConfig:
+    """The settings of a gradient search: those of `network.options` over `preset`; a ConfigError names a wrong one.
+
+    also: options that are not the gradient's.
+    """
+    known = [*(field.name for field in fields(GradientConfig)), *also]
     for name in config.network.options:
         if name not in known:
             raise ConfigError(
                 f"network.options: {name!r} is no option.{did_you_mean(name, known)} Known: {', '.join(known)}"
             )
-    return GradientConfig(**{**preset, **config.network.options})
+    try:
+        own = {name: value for name, value in config.network.options.items() if name not in also}
+        return GradientConfig(**{**preset, **own})
+    except ConfigError as problem:
+        raise ConfigError(f"network.options.{problem}") from None

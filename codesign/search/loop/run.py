@@ -13,7 +13,7 @@ from codesign.accel import device
 from codesign.accel.engine.defaults import default_point
 from codesign.accel.family import Refusal
 from codesign.config.search import SearchConfig
-from codesign.errors import ConfigError, SpaceError
+from codesign.errors import ConfigError, SpaceError, under
 from codesign.families.engine import EngineFamily
 from codesign.report.search_page import write_search_report
 from codesign.rundir import RunFolder, digest_json, write_json
@@ -110,7 +110,11 @@ def make_networks(config: SearchConfig, *, run: Path | None, **options: Any) -> 
         return FixedNetwork(config, **options)
     assert config.network.space is not None
     name, folder = config.network.space, options["folder"]
-    space = network_space(str(folder / name) if name.endswith((".yaml", ".yml")) else name)
+    if name.endswith((".yaml", ".yml")):
+        space = network_space(str(folder / name))
+    else:
+        with under("network.space"):
+            space = network_space(name)
     if not isinstance(family_of(config, folder), EngineFamily):
         raise ConfigError(
             f"hardware.space: a space of networks runs on the engine; {config.hardware.space!r} is of another family. "

@@ -14,7 +14,7 @@ from codesign import __version__
 from codesign.accel import AcceleratorFamily, device
 from codesign.config import dump_yaml, parse_model
 from codesign.config.search import RealiseConfig, SearchConfig
-from codesign.errors import ConfigError, RunError, ToolNotFound
+from codesign.errors import ConfigError, RunError, ToolNotFound, under
 from codesign.families.engine import EngineFamily
 from codesign.rundir import digest_json, is_search, read_json, write_json, write_text
 from codesign.search.loop.hardware import family_label, family_of, is_own, objective_of
@@ -32,7 +32,8 @@ def check_search(config: SearchConfig, folder: Path, *, tell: Tell = lambda _: N
 
     folder: what relative paths are relative to.
     """
-    device(config.device)
+    with under("device"):
+        device(config.device)
     objective_of(config)
     if config.table and (config.network.method == "reference" or config.hardware.method == "default"):
         raise ConfigError("table: the 2 x 2 needs both halves; write a method for the network and for the hardware")

@@ -8,9 +8,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from codesign.accel import device
 from codesign.config import dump_yaml
 from codesign.config.search import SearchConfig
-from codesign.errors import ConfigError, did_you_mean
+from codesign.errors import ConfigError, did_you_mean, under
 from codesign.report.lut_search_page import write_lut_search_report
 from codesign.report.search_page import without_secrets
 from codesign.rundir import RunFolder
@@ -18,6 +19,7 @@ from codesign.search.jobs import Runner, found_folder
 from codesign.search.luts.config import LIMITS, LutSearchConfig, LutSearchOptions
 from codesign.search.luts.problem import LutProblem
 from codesign.search.luts.search import search_luts
+from codesign.search.networks import network_space
 from codesign.tools.verilator import find_verilator
 from codesign.tools.yosys import find_yosys
 
@@ -59,8 +61,14 @@ def lut_search_config(config: SearchConfig, *, folder: Path) -> LutSearchConfig:
                 f"Known: {', '.join(LIMITS)}; it has no block RAMs and no DSP blocks, and its latency is its cycles"
             )
     _refuse_what_says_nothing(config)
-    space = network.space
-    where = str(folder / space) if space.endswith((".yaml", ".yml")) else space
+    where = network.space
+    if where.endswith((".yaml", ".yml")):
+        where = str(folder / where)
+    else:
+        with under("network.space"):
+            network_space(where)
+    with under("device"):
+        device(config.device)
     return LutSearchConfig(
         name=config.name,
         seed=config.seed,

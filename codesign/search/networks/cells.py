@@ -43,11 +43,14 @@ def arch_of(operations: Sequence[str]) -> str:
 def operations_of(arch: str) -> tuple[str, ...]:
     """Read an architecture string; a ConfigError says what is wrong with it."""
     found = tuple(edge.split("~")[0] for node in arch.split("+") for edge in node.strip("|").split("|"))
+    for name in found if "~" in arch else ():
+        if name and name not in NASBENCH_OPERATIONS:
+            hint = did_you_mean(name, NASBENCH_OPERATIONS)
+            raise ConfigError(
+                f"architecture {arch!r}: no operation {name!r}.{hint} Known: {', '.join(NASBENCH_OPERATIONS)}."
+            )
     if len(found) != len(EDGES) or arch_of(found) != arch:
         raise ConfigError(f"an architecture must look like {arch_of(NASBENCH_OPERATIONS[:1] * 6)}, not {arch!r}")
-    for name in found:
-        if name not in NASBENCH_OPERATIONS:
-            raise ConfigError(f"architecture {arch!r}: no operation {name!r}.{did_you_mean(name, NASBENCH_OPERATIONS)}")
     return found
 
 
