@@ -17,38 +17,30 @@ from typing import Any
 
 import numpy as np
 
-from codesign.config import BuildConfig, parse_build
+from codesign.config import BuildConfig, parse_build, parse_model
+from codesign.config.search import SearchConfig
 from codesign.data import DataSet, load
 from codesign.ir import evaluate
 from codesign.ir import load as load_network
 from codesign.rundir import write_json
 from codesign.search.jobs import LocalRunner
 from codesign.search.luts import LutProblem, LutSearchConfig, LutSearchResult, build_of, realise, search_luts
+from codesign.search.luts.run import lut_search_config
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SETTINGS: dict[str, dict[str, Any]] = {
-    "nid": {
-        "example": "nid",
-        "limits": {"luts": 123, "ffs": 400, "cycles": 6, "address_bits": 8},
-        "options": {"epochs": 12, "rungs": [3], "candidates": 8, "finalists": 2, "margin": 0.0},
-    },
-    "nid-smallest": {
-        "example": "nid",
-        "figure": "luts",
-        "within": 0.1,
-        "limits": {"luts": 123, "ffs": 400, "cycles": 6, "address_bits": 8},
-        "options": {"epochs": 12, "rungs": [3], "candidates": 8, "finalists": 2, "margin": 0.0},
-    },
-    "mnist": {
-        "example": "mnist",
-        "limits": {"luts": 2088, "ffs": 4000, "cycles": 6, "address_bits": 8},
-        "options": {"epochs": 2, "rungs": [2, 6], "candidates": 6, "keep": 0.33, "finalists": 1, "margin": 0.0},
-    },
+SEARCHES: dict[str, tuple[str, dict[str, Any]]] = {
+    "nid": ("nid", {}),
+    "nid-smallest": ("nid", {"figure": "luts", "within": 0.1}),
+    "mnist": ("mnist", {}),
 }
-"""What is searched, and under what: the LUTs of the hand-made example; the same recipe of training for every network.
+"""What is searched: the example, whose hand-made network is examples/NAME.yaml and whose search, under the LUTs of that
+and by its recipe of training, is examples/search_NAME.yaml; and what is changed of the search.
 
 `nid-smallest` looks for the smallest network that is nearly as accurate as the most accurate one within the limits.
 """
+
+_DRAWS = 1_000_000
+"""Networks drawn at the most, to find random ones of a LUT budget."""
 
 ROWS = 20_000
 """Training rows of the searches at several budgets."""
@@ -71,7 +63,7 @@ NOTES = Path(__file__).with_name("lut_search_notes.md")
 
 def main() -> None:
     given = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    given.add_argument("--data", choices=sorted(SETTINGS), required=True)
+    given.add_argument("--data", choices=sorted(SEARCHES), required=True)
     given.add_argument("--seeds", type=int, default=5)
     given.add_argument("--first", type=int, default=0, help="the first seed")
     given.add_argument(
@@ -83,6 +75,8 @@ def main() -> None:
     args = given.parse_args()
     folder = args.folder / args.data
     if args.budgets:
+        if args.data not in BUDGETS:
+            given.error(f"--budgets: for {' and '.join(BUDGETS)}")
         budgets(args.data, args.budgets, folder)
         return
     for seed in range(args.first, args.first + args.seeds):
@@ -97,31 +91,22 @@ def main() -> None:
 
 
 def search_config(name: str, seed: int, **changes: Any) -> tuple[LutSearchConfig, BuildConfig]:
-    """The search, and the hand-made build whose data, inputs and recipe of training it takes."""
-    settings = SETTINGS[name]
-    hand = parse_build(EXAMPLES / f"{settings['example']}.yaml")
+    """The search, and the hand-made build; changes: of `limits` and `options`."""
+    example, changed = SEARCHES[name]
+    hand = parse_build(EXAMPLES / f"{example}.yaml")
     assert isinstance(hand, BuildConfig)
-    config = LutSearchConfig.model_validate(
-        {
-            "name": settings["example"],
-            "seed": seed,
-            "space": f"{settings['example']}-luts",
-            "figure": settings.get("figure", "accuracy"),
-            "within": settings.get("within", 0),
-            "data": hand.data,
-            "train": hand.train,
-            "limits": {**settings["limits"], **changes.get("limits", {})},
-            "options": {**settings["options"], "inputs": hand.inputs, **changes.get("options", {})},
-        }
-    )
-    return config, hand
+    config = lut_search_config(parse_model(SearchConfig, EXAMPLES / f"search_{example}.yaml"), folder=EXAMPLES)
+    whole = config.model_dump() | {"name": example, "seed": seed, "until": "synth", **changed}
+    for section in ("limits", "options"):
+        whole[section] |= changes.get(section, {})
+    return LutSearchConfig.model_validate(whole), hand
 
 
 def one(name: str, seed: int, folder: Path, *, random: bool = True) -> dict[str, Any]:
     """One seed: the search, then as many random networks as its epochs pay for, then the hand-made network."""
     config, hand = search_config(name, seed)
     data = load(config.data, folder=EXAMPLES)
-    runner = LocalRunner(folder.parent / SETTINGS[name]["example"])
+    runner = LocalRunner(folder.parent / SEARCHES[name][0])
     started = time.process_time(), time.time()
 
     def told(phase: str, line: str) -> None:
@@ -191,7 +176,9 @@ def random_networks(
     legal = problem.within({**config.limits, "luts": luts}, fill=config.options.fill)
     rng = np.random.default_rng([seed, 99])
     drawn: dict[tuple[int, ...], None] = {}
-    while len(drawn) < count:
+    for _ in range(_DRAWS):
+        if len(drawn) == count:
+            break
         at = tuple(int(rng.integers(size)) for size in problem.figures.sizes)
         if legal.holds(at):
             drawn.setdefault(problem.canonical(at), None)
@@ -293,7 +280,7 @@ def table(name: str, folder: Path) -> list[str]:
 def write(folder: Path, path: Path) -> None:
     """Write what `folder` holds of all data sets as a page."""
     said = ["# The joint search of LUT networks", "", *HEAD.splitlines()]
-    for name in SETTINGS:
+    for name in SEARCHES:
         lines = table(name, folder / name)
         if lines:
             first = min(int(path.stem.removeprefix("seed_")) for path in (folder / name).glob("seed_*.json"))
@@ -330,7 +317,7 @@ def _shown(point: dict[str, Any]) -> str:
 
 
 def _over(name: str, rows: list[dict[str, Any]]) -> int:
-    limits = SETTINGS[name]["limits"]
+    limits = search_config(name, 0)[0].limits
     return sum(any(row["search"][key] > limits[key] for key in ("luts", "ffs", "cycles")) for row in rows)
 
 
