@@ -400,6 +400,9 @@ def test_bad_input(tmp_path):
     config = toys.config(tmp_path, space=linear)
     with pytest.raises(ConfigError, match="last.neuron must be lut"):
         LutProblem(config, data=toys.data()).relax()
+    several = toys.config(tmp_path, space=toys.SPACE.replace("[learned]", "[random, learned]"))
+    with pytest.raises(ConfigError, match="sparsity must be one way to choose sources, not random, learned"):
+        LutProblem(several, data=toys.data())
     with pytest.raises(SpaceError, match="keeps the limits"):
         LutProblem(toys.config(tmp_path, luts=2), data=toys.data()).relax()
     with pytest.raises(ConfigError, match="must be of kind tables"):

@@ -131,7 +131,9 @@ class SharedTables(nn.Module):
 
 
 def check_space(space: TableSpace) -> None:
-    """Refuse a space whose networks cannot share tables: another kind of neuron than `lut`, or no classification."""
+    """Refuse a space whose networks cannot share tables: another kind of neuron than `lut`, no classification, or
+    several ways to choose sources, which shared tables cannot tell apart.
+    """
     file = space.file
     for where, layer in [*((f"layers.{i}", one) for i, one in enumerate(file.layers)), ("last", file.last)]:
         if layer.neuron != "lut":
@@ -142,6 +144,11 @@ def check_space(space: TableSpace) -> None:
             )
     if file.task != "classification":
         raise ConfigError(f"network space {space.name!r}: the gradient search is for classification")
+    if len(file.sparsity) > 1:
+        raise ConfigError(
+            f"network space {space.name!r}: sparsity must be one way to choose sources, not "
+            f"{', '.join(file.sparsity)}: in shared tables all networks choose alike"
+        )
 
 
 class LutSuperNet(nn.Module):
