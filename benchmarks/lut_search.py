@@ -204,6 +204,7 @@ def budgets(name: str, count: int, folder: Path) -> None:
             totals[hold] += relaxed.over
         rows.append(said)
         print(f"| {' | '.join(said)} |", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "budgets.json", {"rows": rows, "totals": totals})
 
 
