@@ -219,7 +219,7 @@ class LutProblem:
         rng, names = np.random.default_rng(0), self.figures.names
         ends = [
             tuple(
-                depth if name == "depth" else order(range(len(values)), key=lambda i, v=values: v[i] if v else 0)
+                depth if name == "depth" else order(range(len(values)), key=lambda i, v=values: v[i])
                 for name, values in zip(names, self._numbers, strict=True)
             )
             for depth in range(self.figures.sizes[names.index("depth")])
